@@ -1,0 +1,20 @@
+"""What several catalog entries have in common: health checks by tool, LinuxServer, /data."""
+
+from __future__ import annotations
+
+from service import DataMount, Health
+
+# What the start of a LinuxServer image needs: root -> usermod -> chown -> drop to PUID/PGID.
+LINUXSERVER = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID", "KILL")
+ALL_DATA = (DataMount(path="/data"),)
+UNVERIFIED_CAPABILITIES = "capability needs: keeps Docker's default set"
+
+
+def curl(url: str, **timing: int) -> Health:
+    """A check for images that ship curl."""
+    return Health(test=("CMD", "curl", "-fsS", "-o", "/dev/null", url), **timing)
+
+
+def wget(url: str, **timing: int) -> Health:
+    """A check for images that ship only BusyBox wget (127.0.0.1: localhost may resolve to ::1)."""
+    return Health(test=("CMD", "wget", "-q", "-O", "/dev/null", url), **timing)

@@ -1,0 +1,163 @@
+"""The `ops` stack: what watches, heals, tells and shows."""
+
+from __future__ import annotations
+
+from catalog.common import UNVERIFIED_CAPABILITIES, wget
+from service import ConfigFile, Health, Secret, Service
+
+
+def socket_proxy(kind: str, summary: str, environment: dict[str, str]) -> Service:
+    """A Docker socket proxy: no port, no bridge; only its own internal network reaches it."""
+    return Service.model_validate(
+        {
+            "name": f"socket-proxy-{kind}",
+            "summary": summary,
+            "stack": "ops",
+            "zone": "bridge",
+            "image": "ghcr.io/linuxserver/socket-proxy",
+            "tag": "latest",
+            "unverified": "no other tag could be verified; " + UNVERIFIED_CAPABILITIES,
+            "port": 2375,
+            "uid": 0,
+            "capabilities": None,
+            "read_only": True,
+            "tmpfs": ("/run",),
+            "environment": {"LOG_LEVEL": "warning", **environment},
+            "socket": kind,
+            "socket_proxy": True,
+            "stop_grace": 10,
+            "memory": 128,
+        }
+    )
+
+
+OPS = (
+    socket_proxy(
+        "read",
+        "Docker API, reading only",
+        {"CONTAINERS": "1", "IMAGES": "1", "EVENTS": "1", "INFO": "1", "POST": "0"},
+    ),
+    socket_proxy(
+        "heal",
+        "Docker API, restarting only",
+        # The LinuxServer proxy honours ALLOW_RESTARTS with POST=0; others would open all of POST.
+        {"CONTAINERS": "1", "ALLOW_RESTARTS": "1", "POST": "0"},
+    ),
+    Service(
+        name="ntfy",
+        summary="Push messages to your phone",
+        stack="ops",
+        zone="bridge",
+        image="docker.io/binwiederhier/ntfy",
+        tag="v2.34.0",
+        address=32,
+        port=8090,
+        publish=True,
+        egress=True,  # only for upstream push, when it is switched on
+        identity="user",
+        command=("serve",),
+        environment={"TZ": "{timezone}"},
+        config_path="/var/cache/ntfy",
+        databases=("cache.db", "user.db"),
+        secrets=(
+            Secret(name="admin_password"),
+            Secret(name="publish_token", kind="token"),
+        ),
+        files=(ConfigFile(template="ntfy/server.yml", target="/etc/ntfy/server.yml"),),
+        health=Health(
+            test=(
+                "CMD-SHELL",
+                "wget -q --tries=1 http://127.0.0.1:8090/v1/health -O - "
+                "| grep -Eq '\"healthy\"[[:space:]]*:[[:space:]]*true'",
+            )
+        ),
+        memory=256,
+    ),
+    Service(
+        name="wud",
+        summary="What's Up Docker: looks for new images",
+        stack="ops",
+        zone="bridge",
+        image="ghcr.io/getwud/wud",
+        tag="8.3.1",
+        unverified=UNVERIFIED_CAPABILITIES,
+        address=33,
+        port=3000,
+        publish=False,  # anonymous: whoever reaches it can trigger updates
+        egress=True,
+        uid=0,
+        capabilities=None,
+        socket="read",
+        environment={
+            "TZ": "{timezone}",
+            "WUD_WATCHER_LOCAL_HOST": "socket-proxy-read",
+            "WUD_WATCHER_LOCAL_PORT": "2375",
+            "WUD_WATCHER_LOCAL_CRON": "0 6 * * *",
+        },
+        config_path="/store",
+        health=Health(start_period=60),
+        stop_grace=5,  # it was seen not to end on SIGTERM
+    ),
+    Service(
+        name="autoheal",
+        summary="Restarts what is unhealthy on the bridge",
+        stack="ops",
+        zone="bridge",
+        image="docker.io/willfarrell/autoheal",
+        tag="latest",  # 1.2.0 is of 2021 and has no webhook
+        unverified="no newer tag than 1.2.0; " + UNVERIFIED_CAPABILITIES,
+        address=34,
+        uid=0,
+        capabilities=None,
+        socket="heal",
+        environment={
+            "DOCKER_SOCK": "tcp://socket-proxy-heal:2375",
+            "AUTOHEAL_CONTAINER_LABEL": "autoheal",
+            "AUTOHEAL_INTERVAL": "5",
+        },
+        health=Health(),
+        stop_grace=10,
+        memory=128,
+    ),
+    Service(
+        name="homepage",
+        summary="One page with everything",
+        stack="ops",
+        zone="bridge",
+        image="ghcr.io/gethomepage/homepage",
+        tag="v1.4.6",
+        unverified="tag; " + UNVERIFIED_CAPABILITIES,
+        address=35,
+        port=3000,
+        publish=True,
+        egress=True,
+        identity="linuxserver",
+        capabilities=None,
+        socket="read",
+        environment={
+            "HOMEPAGE_ALLOWED_HOSTS": "{bind_address}:3000,{host_name}:3000,localhost:3000",
+        },
+        config_path="/app/config",
+        state_exclude=("logs",),
+        health=wget("http://127.0.0.1:3000/api/healthcheck"),
+    ),
+    Service(
+        name="dozzle",
+        summary="Logs in the browser",
+        stack="ops",
+        zone="bridge",
+        image="docker.io/amir20/dozzle",
+        tag="v8.14.0",
+        unverified="tag; " + UNVERIFIED_CAPABILITIES,
+        address=36,
+        port=8080,
+        host_port=8888,
+        publish=False,  # no login by default, and logs tell much
+        uid=0,
+        capabilities=None,
+        socket="read",
+        environment={"DOZZLE_REMOTE_HOST": "tcp://socket-proxy-read:2375"},
+        health=Health(test=("CMD", "/dozzle", "healthcheck")),
+        memory=256,
+    ),
+)
