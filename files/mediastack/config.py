@@ -1,0 +1,76 @@
+"""What the host programs know about this house: /etc/mediastack/mediastack.toml.
+
+The deploy renders that file from settings and catalog; nothing here is edited by hand and nothing
+in it is secret. `load` is for programs that need the house, `paths` for the few places (ledger,
+spool, lock) that have to work even before the first deploy has finished or when the file is
+damaged, and therefore fall back to the default layout. MEDIASTACK_CONFIG names another file.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+if sys.version_info >= (3, 11):  # noqa: UP036 - Ubuntu 22.04 has 3.10
+    import tomllib
+else:
+    import tomli as tomllib
+
+DEFAULT_FILE = "/etc/mediastack/mediastack.toml"
+SCHEMA = 1
+TABLES = ("host", "paths", "network", "notify", "limits", "stacks", "services")
+LISTS = ("secrets", "secret_files", "units", "files")
+DEFAULT_PATHS = {
+    "program": "/opt/mediastack",
+    "etc": "/etc/mediastack",
+    "state": "/var/lib/mediastack",
+    "config": "/srv/mediastack/config",
+    "backups": "/srv/mediastack/backups",
+    "data": "/data",
+    "runtime": "/run/mediastack",
+    "sentinel": "/data/.mediastack-sentinel",
+}
+
+
+class ConfigError(Exception):
+    """mediastack.toml is absent, unreadable or of another schema; the message says how to mend."""
+
+
+def file() -> str:
+    """Return the path of mediastack.toml: MEDIASTACK_CONFIG, else the deployed one."""
+    return os.environ.get("MEDIASTACK_CONFIG") or DEFAULT_FILE
+
+
+def load(path: str | None = None) -> dict[str, Any]:
+    """Return the parsed mediastack.toml, absent tables as {} and absent lists as [].
+
+    Raise ConfigError when it is missing, not TOML, or written for another schema.
+    """
+    path = path or file()
+    try:
+        with open(path, "rb") as stream:
+            config: dict[str, Any] = tomllib.load(stream)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; run the deploy to write it") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: not valid TOML ({error}); run the deploy again") from error
+    if config.get("schema") != SCHEMA:
+        raise ConfigError(
+            f"{path}: schema is {config.get('schema')!r}, these programs read {SCHEMA}; "
+            "run the deploy so that file and programs come from the same release"
+        )
+    for name in TABLES:
+        config.setdefault(name, {})
+    for name in LISTS:
+        config.setdefault(name, [])
+    config["paths"] = {**DEFAULT_PATHS, **config["paths"]}
+    return config
+
+
+def paths(path: str | None = None) -> dict[str, str]:
+    """Return the [paths] table; the default layout when mediastack.toml cannot be read."""
+    try:
+        return dict(load(path)["paths"])
+    except ConfigError:
+        return dict(DEFAULT_PATHS)
