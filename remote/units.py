@@ -1,0 +1,84 @@
+"""Our systemd units: enabled, active, and running the programs that are installed now.
+
+Whether a daemon must be restarted is read from the process: its environment carries the release
+it was started from. Units of ours that left the table are disabled and stopped.
+"""
+
+import glob
+import os
+import subprocess
+from typing import Any
+
+PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,MainPID"
+UNIT_DIRECTORY = "/etc/systemd/system"
+
+
+def show(names: "list[str]") -> "dict[str, dict[str, str]]":
+    shown = subprocess.run(
+        ["systemctl", "show", "-p", PROPERTIES, *names], capture_output=True, text=True, check=True
+    )
+    blocks = [
+        dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        for block in shown.stdout.strip().split("\n\n")
+    ]
+    return {block["Id"]: block for block in blocks if "Id" in block}
+
+
+def running_release(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/environ", encoding="utf-8", errors="replace") as handle:
+            variables = handle.read().split("\0")
+    except OSError:
+        return ""
+    return next((v.split("=", 1)[1] for v in variables if v.startswith("MEDIASTACK_RELEASE=")), "")
+
+
+def leftovers(spec: "dict[str, Any]") -> "list[str]":
+    """Enabled units with our prefix that the table does not name."""
+    wanted = {unit["name"] for unit in spec["units"]} | set(spec["helpers"])
+    links = glob.glob(f"{UNIT_DIRECTORY}/*.wants/mediastack-*")
+    return sorted({os.path.basename(link) for link in links} - wanted)
+
+
+def check(spec: "dict[str, Any]") -> "list[dict[str, str]]":
+    """What is not as the table of units says."""
+    names = [unit["name"] for unit in spec["units"]]
+    found = show([*names, *spec["helpers"]])
+    problems = []
+    if any(one.get("NeedDaemonReload") == "yes" for one in found.values()):
+        problems.append({"path": "systemd", "problem": "has not read the changed units"})
+    for name in names:
+        unit = found.get(name, {})
+        if unit.get("LoadState") != "loaded":
+            problems.append({"path": name, "problem": unit.get("LoadState", "unknown")})
+            continue
+        if unit.get("UnitFileState") not in ("enabled", "static"):
+            problems.append({"path": name, "problem": f"is {unit.get('UnitFileState')}"})
+        if unit.get("ActiveState") not in ("active", "activating"):
+            problems.append({"path": name, "problem": f"is {unit.get('ActiveState')}"})
+        pid = int(unit.get("MainPID", "0") or 0)
+        if pid and running_release(pid) not in ("", spec["release"]):
+            problems.append({"path": name, "problem": "runs an older release"})
+    problems += [{"path": name, "problem": "no longer wanted"} for name in leftovers(spec)]
+    return problems
+
+
+def apply(spec: "dict[str, Any]") -> "list[str]":
+    """Reload, unmask, enable, start, restart: only what the check names."""
+    subprocess.run(["systemctl", "daemon-reload"], check=True)
+    done = []
+    for one in check(spec):
+        name = one["path"]
+        if one["problem"] == "no longer wanted":
+            subprocess.run(["systemctl", "disable", "--now", name], check=False)
+            for link in glob.glob(f"{UNIT_DIRECTORY}/*.wants/{name}"):
+                os.unlink(link)
+        elif one["problem"] == "runs an older release":
+            subprocess.run(["systemctl", "restart", name], check=True)
+        elif name != "systemd":
+            if one["problem"].startswith("is masked"):
+                subprocess.run(["systemctl", "unmask", "--quiet", name], check=True)
+            subprocess.run(["systemctl", "reset-failed", name], check=False)
+            subprocess.run(["systemctl", "enable", "--quiet", "--now", name], check=True)
+        done.append(f"{name}: {one['problem']}")
+    return done
