@@ -1,0 +1,75 @@
+"""`mediastack VERB [ARGUMENT ...]`: one way into every host program.
+
+A verb is a module with `main(arguments) -> exit code`, or one function of a module that holds
+several verbs ("module:function"). Modules are imported only when their verb is called: status and
+completion must not wait for the Docker SDK that the keeper needs. What a user can mend (lock busy,
+Docker away, configuration broken) is one line on stderr and exit 1; anything else is a bug of ours
+and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+
+VERBS: dict[str, str] = {
+    "apply": "stack_verbs:apply",
+    "doctor": "doctor",
+    "down": "stack_verbs:down",
+    "history": "history",
+    "keeper": "keeper",
+    "notify-send": "notify_sender",
+    "notify-test": "notify_test",
+    "observe": "observe",
+    "pull": "stack_verbs:pull",
+    "redact": "redact",
+    "restart": "stack_verbs:restart",
+    "secrets-apply": "secrets:apply_main",
+    "secrets-check": "secrets:check_main",
+    "snapshot": "snapshot",
+    "status": "status",
+    "up": "stack_verbs:up",
+    "version": "version",
+    "wait-healthy": "wait_healthy",
+}
+USAGE = 2
+INTERRUPTED = 130
+# By name, as only a module that is already loaded can have raised one of them.
+_MENDABLE = (
+    ("mediastack.config", "ConfigError"),
+    ("mediastack.docker_client", "NotReachable"),
+    ("mediastack.lock", "Busy"),
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the verb in `arguments[0]` and return its exit code (0 done, 1 failed, 2 usage)."""
+    if not arguments or arguments[0] not in VERBS:
+        problem = f"unknown verb '{arguments[0]}'" if arguments else "no verb given"
+        print(f"mediastack: {problem}; verbs are: {' '.join(sorted(VERBS))}", file=sys.stderr)
+        return USAGE
+    try:
+        return find(arguments[0])(arguments[1:])
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        if not isinstance(error, _mendable_errors()):
+            raise
+        print(f"mediastack {arguments[0]}: {error}", file=sys.stderr)
+        return 1
+
+
+def find(verb: str) -> Callable[[list[str]], int]:
+    """Import the module of a verb and return its function. Raise KeyError for an unknown verb."""
+    module, _, function = VERBS[verb].partition(":")
+    entry: Callable[[list[str]], int] = getattr(
+        importlib.import_module(f"mediastack.{module}"), function or "main"
+    )
+    return entry
+
+
+def _mendable_errors() -> tuple[type[Exception], ...]:
+    return tuple(
+        getattr(sys.modules[module], name) for module, name in _MENDABLE if module in sys.modules
+    )

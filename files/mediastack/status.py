@@ -1,0 +1,240 @@
+"""`status`: every service at a glance, and one line that says whether somebody must look.
+
+A service needs attention when what runs is not what should run: not running, not healthy, in the
+wrong network namespace, or with an action of plan.plan waiting. What the user stopped by our verbs
+is shown as such and needs none. `report` is pure; the table and --json print the same report, whose
+schema is stable (fields are only ever added):
+
+    {"schema": 1, "release": str, "time": ISO UTC,
+     "healthy": int, "stopped": int, "total": int,
+     "attention": [service or "data"], "verdict": str,
+     "data": {"present": bool, "error": str},
+     "lock": null | {"actor", "pid", "reason", "since"},
+     "services": [{"service", "stack", "zone", "state", "health", "namespace": "ok"|"wrong"|"unknown",
+                   "image", "url", "intent": "run"|"stopped", "reasons": [str]}],
+     "unwanted": [container names that the configuration does not know],
+     "ledger": [the newest entries, oldest first]}
+
+`state` and `health` are Docker's words ("absent" without a container, "none" without a check).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mediastack import clock, history, ledger, lock, observe, plan
+from mediastack import config as configuration
+from mediastack.docker_client import Docker
+
+SCHEMA = 1
+LEDGER_COUNT = 5
+COLUMNS = ("service", "zone", "state", "health", "namespace", "image", "url", "intent")
+BOLD, GREEN, RED, DIM, RESET = "\033[1m", "\033[32m", "\033[31m", "\033[2m", "\033[0m"
+
+
+def main(arguments: list[str]) -> int:
+    """Verb `status [--json]`: exit 0 whatever the state. Raise ConfigError, NotReachable."""
+    parser = argparse.ArgumentParser(prog="mediastack status", description="Show every service.")
+    parser.add_argument("--json", action="store_true", help="the report as JSON")
+    options = parser.parse_args(arguments)
+    config = configuration.load()
+    observation = observe.observe(config, Docker())
+    try:
+        host = host_netns()
+        holder = lock.holder()
+        entries = ledger.read(LEDGER_COUNT)
+    except OSError as error:
+        print(f"mediastack status: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    found = report(config, observation, host_netns=host, holder=holder, entries=entries)
+    if options.json:
+        print(json.dumps(found, indent=2))
+    else:
+        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        print("\n".join(table(found, colour=colour)))
+    return 0
+
+
+def host_netns(proc: str = "/proc") -> int:
+    """Return the inode of the machine's own network namespace. Raise OSError."""
+    return os.stat(f"{proc}/1/ns/net").st_ino
+
+
+def report(
+    config: Mapping[str, Any],
+    observation: Mapping[str, Any],
+    *,
+    host_netns: int | None = None,
+    holder: Mapping[str, Any] | None = None,
+    entries: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """Return the report described above. Pure; `entries` are the newest of the ledger."""
+    actions = plan.plan(config, observation)
+    pending: dict[str, list[str]] = {}
+    for action in actions:
+        if action["action"] != "remove":
+            pending.setdefault(action["service"], []).append(
+                f"to {action['action']}: {action['reason']}"
+            )
+    rows = [
+        row(config, observation, stack, service, pending.get(service, []), host_netns)
+        for stack, entry in config["stacks"].items()
+        for service in entry["services"]
+    ]
+    data = observation["data"]
+    attention = [found["service"] for found in rows if found["reasons"]]
+    stopped = sum(found["intent"] == "stopped" for found in rows)
+    if not data["present"]:
+        attention.insert(0, "data")
+    return {
+        "schema": SCHEMA,
+        "release": config.get("release", ""),
+        "time": clock.timestamp(),
+        "healthy": sum(not found["reasons"] and found["intent"] == "run" for found in rows),
+        "stopped": stopped,
+        "total": len(rows),
+        "attention": attention,
+        "verdict": verdict(rows, data, config["paths"]["data"]),
+        "data": {"present": data["present"], "error": data["error"]},
+        "lock": dict(holder) if holder is not None else None,
+        "services": rows,
+        "unwanted": [
+            container["name"]
+            for container in observation["containers"]
+            if container["service"] not in {found["service"] for found in rows}
+        ],
+        "ledger": [dict(entry) for entry in entries],
+    }
+
+
+def row(
+    config: Mapping[str, Any],
+    observation: Mapping[str, Any],
+    stack: str,
+    service: str,
+    pending: Sequence[str],
+    host_netns: int | None,
+) -> dict[str, Any]:
+    """Return one service's line of the report."""
+    entry = config["services"][service]
+    container = primary(observation, service)
+    intended = "stopped" if service in observation["intents"] else "run"
+    state = container["status"] if container else "absent"
+    health = container["health"] if container else "none"
+    placed = namespace(config, observation, service, host_netns)
+    reasons = list(pending)
+    if intended == "run":
+        # What waits to be created or started says so already.
+        if state != "running" and not reasons:
+            reasons.append(state)
+        if state == "running" and health not in ("healthy", "none"):
+            reasons.append(health)
+        if placed == "wrong":
+            reasons.append("in the wrong network namespace")
+    return {
+        "service": service,
+        "stack": stack,
+        "zone": entry["zone"],
+        "state": state,
+        "health": health,
+        "namespace": placed,
+        "image": container["image"] if container else entry["image"],
+        "url": entry["url"],
+        "intent": intended,
+        "reasons": reasons if intended == "run" else [],
+    }
+
+
+def primary(observation: Mapping[str, Any], service: str) -> Mapping[str, Any] | None:
+    """Return the container that is the service (not a left-over of a recreate), None if absent."""
+    for container in observation["containers"]:
+        if container["service"] == service and container["name"] == service:
+            found: Mapping[str, Any] = container
+            return found
+    return None
+
+
+def namespace(
+    config: Mapping[str, Any],
+    observation: Mapping[str, Any],
+    service: str,
+    host_netns: int | None,
+) -> str:
+    """Return "ok" or "wrong" by comparing inodes, "unknown" when one of them is not known."""
+    container = primary(observation, service)
+    owner = primary(observation, plan.owner_name(config))
+    mine = container["netns"] if container else None
+    theirs = owner["netns"] if owner else None
+    zone = config["services"][service]["zone"]
+    if mine is None:
+        return "unknown"
+    if zone == "bridge":
+        others = {host_netns} if config["services"][service]["owner"] else {host_netns, theirs}
+        return "wrong" if mine in others else "ok"
+    wanted = host_netns if zone == "host" else theirs
+    if wanted is None:
+        return "unknown"
+    return "ok" if mine == wanted else "wrong"
+
+
+def verdict(rows: Sequence[Mapping[str, Any]], data: Mapping[str, Any], path: str) -> str:
+    """Return the last line: what a person must know when reading nothing else."""
+    stopped = [found["service"] for found in rows if found["intent"] == "stopped"]
+    attention = [
+        f"{found['service']} ({found['reasons'][0]})" for found in rows if found["reasons"]
+    ]
+    kept = f"; stopped by you: {', '.join(stopped)}" if stopped else ""
+    if not data["present"]:
+        attention.insert(0, f"{path} is missing ({data['error'] or 'no sentinel'})")
+    if attention:
+        count = sum(bool(found["reasons"]) for found in rows)
+        return f"{count} of {len(rows)} need attention: {', '.join(attention)}{kept}"
+    return f"{len(rows) - len(stopped)} services healthy{kept}"
+
+
+def table(found: Mapping[str, Any], *, colour: bool) -> list[str]:
+    """Return the report as lines for a person, grouped by stack, the verdict last."""
+
+    def painted(text: str, code: str) -> str:
+        return f"{code}{text}{RESET}" if colour else text
+
+    cells = [[str(entry[name]) or "-" for name in COLUMNS] for entry in found["services"]]
+    for entry, line in zip(found["services"], cells, strict=True):
+        line[COLUMNS.index("image")] = short_image(entry["image"])
+    widths = [
+        max(len(line[index]) for line in [list(COLUMNS), *cells]) for index in range(len(COLUMNS))
+    ]
+
+    def aligned(line: Sequence[str]) -> str:
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        return "  ".join(padded).rstrip()
+
+    lines = [painted(aligned([name.upper() for name in COLUMNS]), BOLD)]
+    stack = None
+    for entry, line in zip(found["services"], cells, strict=True):
+        if entry["stack"] != stack:
+            stack = entry["stack"]
+            lines.append(painted(f"-- {stack}", BOLD))
+        code = RED if entry["reasons"] else DIM if entry["intent"] == "stopped" else GREEN
+        lines.append(painted(aligned(line), code))
+    lines.append("")
+    lines += [f"not wanted any more: {name}" for name in found["unwanted"]]
+    if found["lock"] is not None:
+        holder = found["lock"]
+        lines.append(
+            f"at work: {holder.get('actor', 'somebody')} (pid {holder.get('pid', '?')}) "
+            f"since {history.local_time(str(holder.get('since', '?')))}: {holder.get('reason', '?')}"
+        )
+    lines += [history.line(dict(entry)) for entry in found["ledger"]]
+    lines.append(painted(found["verdict"], RED if found["attention"] else GREEN))
+    return lines
+
+
+def short_image(reference: str) -> str:
+    """Return "sonarr:4.0.20" for "registry:5000/ghcr.io/linuxserver/sonarr:4.0.20@sha256:…"."""
+    return reference.partition("@")[0].rpartition("/")[2]

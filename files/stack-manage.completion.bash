@@ -1,0 +1,11 @@
+# Bash completion of stack-manage.sh: the program itself answers (--complete), so what is offered is
+# what this host has. Installed as /usr/share/bash-completion/completions/stack-manage.sh.
+# shellcheck shell=bash
+
+_stack_manage() {
+  local current="${COMP_WORDS[COMP_CWORD]}" candidates
+  candidates="$("${COMP_WORDS[0]}" --complete "${COMP_WORDS[@]:1:COMP_CWORD-1}" 2>/dev/null)"
+  mapfile -t COMPREPLY < <(compgen -W "$candidates" -- "$current")
+}
+
+complete -F _stack_manage stack-manage.sh
