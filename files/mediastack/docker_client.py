@@ -1,0 +1,182 @@
+"""The only door to Docker: its SDK's low-level API over the unix socket.
+
+The SDK is imported when the first call is made, because importing it costs ten times what a verb
+that needs no Docker costs. Each thread has a connection of its own (the SDK's session is not meant
+to be shared). Whatever says "Docker did not answer" becomes NotReachable: for the callers that is
+"unknown", never "gone". What Docker did answer with an error becomes DockerError with its words.
+Facts: Docker Engine API 1.41-1.52; events carry only Type, Action, Actor since 1.52.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+SOCKET = "unix:///var/run/docker.sock"
+TIMEOUT_SECONDS = 10
+LABEL = "io.mediastack.service"
+ONE_OFF_LABEL = "com.docker.compose.oneoff"
+
+
+class NotReachable(Exception):
+    """Docker did not answer; nothing is known about the containers."""
+
+
+class DockerError(Exception):
+    """Docker answered with an error; the message is Docker's."""
+
+
+class Docker:
+    """Connections to one engine, one per thread."""
+
+    def __init__(
+        self,
+        base_url: str = SOCKET,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        connect: Callable[[], Any] | None = None,
+    ) -> None:
+        self._base_url = base_url
+        self._timeout_seconds = timeout_seconds
+        self._connect = connect or self._connect_sdk
+        self._local = threading.local()
+
+    def ping(self) -> None:
+        """Return when Docker answers. Raise NotReachable."""
+        with self._client() as client:
+            client.ping()
+
+    def containers(self, label: str = LABEL) -> list[dict[str, Any]]:
+        """Return the inspect results of all containers with this label, running or not.
+
+        A container that goes away meanwhile is left out. `docker compose run` ones are, too.
+        """
+        with self._client() as client:
+            listed = client.containers(all=True, filters={"label": label})
+        return [
+            inspected
+            for container in listed
+            if (container.get("Labels") or {}).get(ONE_OFF_LABEL) != "True"
+            and (inspected := self.inspect(container["Id"])) is not None
+        ]
+
+    def inspect(self, name: str) -> dict[str, Any] | None:
+        """Return one container's inspect result, None when there is no such container."""
+        with self._client() as client, _absent_is_none():
+            result: dict[str, Any] = client.inspect_container(name)
+            return result
+        return None
+
+    def networks(self) -> list[dict[str, Any]]:
+        """Return all networks as Docker lists them (Name, Id, Driver, IPAM, Labels …)."""
+        with self._client() as client:
+            listed: list[dict[str, Any]] = client.networks()
+            return listed
+
+    def images(self, references: Iterable[str]) -> dict[str, dict[str, Any] | None]:
+        """Return {reference: inspect result, or None when the image is not on this host}."""
+        found: dict[str, dict[str, Any] | None] = {}
+        for reference in references:
+            found[reference] = None
+            with self._client() as client, _absent_is_none():
+                found[reference] = client.inspect_image(reference)
+        return found
+
+    def image_digest(self, reference: str) -> str:
+        """Return "sha256:…" under which this host pulled exactly this repository, "" if it did
+        not (an image built or imported here has none)."""
+        image = self.images([reference])[reference] or {}
+        repository = _repository(reference)
+        for pulled in image.get("RepoDigests") or []:
+            name, _, digest = str(pulled).partition("@")
+            if _repository(name) == repository:
+                return digest
+        return ""
+
+    def start(self, name: str) -> None:
+        """Start an existing container; fine when it runs already. Raise DockerError."""
+        with self._client(reading=False) as client:
+            client.start(name)
+
+    def stop(self, name: str, grace_seconds: int) -> None:
+        """Stop a container: SIGTERM, after the grace SIGKILL. Fine when stopped or gone."""
+        with self._client(reading=False) as client, _absent_is_none():
+            # The answer comes when it has stopped, so the SDK adds the grace to its time-out.
+            client.stop(name, timeout=grace_seconds)
+
+    def restart(self, name: str, grace_seconds: int) -> None:
+        """Restart a container. Raise DockerError when it is gone or cannot start."""
+        with self._client(reading=False) as client:
+            client.restart(name, timeout=grace_seconds)
+
+    def remove(self, name: str, grace_seconds: int = 10) -> None:
+        """Stop and remove a container (its anonymous volumes too); fine when it is gone."""
+        self.stop(name, grace_seconds)
+        with self._client(reading=False) as client, _absent_is_none():
+            client.remove_container(name, v=True, force=True)
+
+    def events(
+        self, since: float, until: float, filters: dict[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return what the engine remembers (its last 256 events since it started) between two
+        moments, seconds since the epoch, oldest first."""
+        with self._client() as client:
+            # As text with fractions: the SDK would cut a datetime to whole seconds, and the
+            # events of the current second would be missing.
+            stream = client.events(
+                since=f"{since:.9f}", until=f"{until:.9f}", filters=filters or {}, decode=True
+            )
+            return list(stream)
+
+    def _connect_sdk(self) -> Any:
+        from docker.api.client import APIClient
+
+        return APIClient(
+            base_url=self._base_url, version="auto", timeout=int(self._timeout_seconds)
+        )
+
+    @contextlib.contextmanager
+    def _client(self, *, reading: bool = True) -> Iterator[Any]:
+        """Give this thread's connection; translate what goes wrong."""
+        from docker.errors import APIError, DockerException, NotFound
+        from requests.exceptions import RequestException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            client = getattr(self._local, "client", None)
+            if client is None:
+                client = self._local.client = self._connect()
+            yield client
+        except NotFound as error:
+            raise _NoSuchObject(str(error.explanation or error)) from error
+        except APIError as error:
+            if reading and error.is_server_error():
+                # A dockerd that is going down answers questions with 500: still "unknown".
+                raise NotReachable(f"Docker: {error.explanation or error}") from error
+            raise DockerError(str(error.explanation or error)) from error
+        except (DockerException, RequestException, HTTPError, OSError) as error:
+            # The next call starts with a fresh connection.
+            self._local.client = None
+            raise NotReachable(f"Docker at {self._base_url} does not answer: {error}") from error
+
+
+class _NoSuchObject(DockerError):
+    """404; a DockerError for those who did not expect it."""
+
+
+@contextlib.contextmanager
+def _absent_is_none() -> Iterator[None]:
+    from docker.errors import NotFound
+
+    with contextlib.suppress(NotFound):
+        yield
+
+
+def _repository(reference: str) -> str:
+    """registry:5000/a/b:tag@digest -> registry:5000/a/b, in the form Docker shows (hub bare)."""
+    name = reference.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    name = head + slash + last.partition(":")[0]
+    return name.removeprefix("docker.io/").removeprefix("library/")

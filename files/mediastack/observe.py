@@ -1,0 +1,149 @@
+"""What is: containers, their namespaces and mounts, /data, intents and the wanted images.
+
+One listing and one inspect per container give Docker's view; the rest is asked of the kernel,
+because Docker's view lies in the cases that hurt: a dependent of a restarted gluetun shows
+"running" in a namespace that has only `lo` (compare inodes of /proc/PID/ns/net), and a mounted
+file that was replaced by rename is still the old one inside (compare (st_dev, st_ino) of the
+source with /proc/PID/root/<target>). Processes may die while we look: what could not be read is
+None or left out, and never a reason to act. `mediastack observe` prints the result as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from mediastack import config as configuration
+from mediastack import image_lock, intent, sentinel
+from mediastack.docker_client import Docker, NotReachable
+
+Observation = dict[str, Any]
+
+
+def observe(config: Mapping[str, Any], docker: Docker, proc: str = "/proc") -> Observation:
+    """Return the observation that plan.plan takes; its `data` is a sentinel.Probe.
+
+    Raise docker_client.NotReachable when Docker does not answer.
+    """
+    inspected = docker.containers()
+    data = sentinel.probe(config["paths"]["sentinel"])
+    containers = [container(entry, config, proc) for entry in inspected]
+    _add_lost_sentinels(containers, inspected, config, data, proc)
+    return {
+        "containers": containers,
+        "data": data,
+        "intents": intent.stopped(),
+        "images": {
+            service: image_lock.reference(service, entry["image"])
+            for service, entry in config["services"].items()
+        },
+        "locked_images": image_lock.read(),
+    }
+
+
+def container(inspected: Mapping[str, Any], config: Mapping[str, Any], proc: str) -> dict[str, Any]:
+    """Return what plan needs to know of one container (facts: Engine API "inspect")."""
+    state = inspected["State"]
+    labels = inspected["Config"].get("Labels") or {}
+    pid = int(state.get("Pid") or 0)
+    running = state["Status"] == "running" and pid > 0
+    return {
+        "name": inspected["Name"].lstrip("/"),
+        "id": inspected["Id"],
+        "service": labels.get("io.mediastack.service", ""),
+        "stack": labels.get("io.mediastack.stack", ""),
+        "config_hash": labels.get("io.mediastack.config", ""),
+        "image": inspected["Config"]["Image"],
+        "image_id": inspected["Image"],
+        "status": state["Status"],
+        "health": (state.get("Health") or {}).get("Status", "none"),
+        "exit_code": state.get("ExitCode", 0),
+        "pid": pid,
+        "started_at": state.get("StartedAt", ""),
+        "finished_at": state.get("FinishedAt", ""),
+        "network_mode": inspected["HostConfig"]["NetworkMode"],
+        "netns": _inode(f"{proc}/{pid}/ns/net") if running else None,
+        "stale_mounts": _stale_mounts(inspected, config, proc) if running else [],
+    }
+
+
+def file_mounts(inspected: Mapping[str, Any], below: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return (source, target) of the bind mounts whose source is below one of these paths."""
+    return [
+        (mount["Source"], mount["Destination"])
+        for mount in inspected.get("Mounts") or []
+        if mount.get("Type") == "bind"
+        and any(mount["Source"].startswith(f"{path.rstrip('/')}/") for path in below)
+    ]
+
+
+def _stale_mounts(inspected: Mapping[str, Any], config: Mapping[str, Any], proc: str) -> list[str]:
+    """Targets of our managed files that are another file inside than outside.
+
+    These directories are on the host's own disk, so a plain stat cannot hang.
+    """
+    below = (config["paths"]["etc"], config["paths"]["program"])
+    root = f"{proc}/{inspected['State']['Pid']}/root"
+    stale = []
+    for source, target in file_mounts(inspected, below):
+        try:
+            outside = os.stat(source)
+            inside = os.stat(root + target)
+        except OSError:
+            continue
+        if os.path.isfile(source) and not os.path.samestat(outside, inside):
+            stale.append(target)
+    return stale
+
+
+def _add_lost_sentinels(
+    containers: list[dict[str, Any]],
+    inspected: list[dict[str, Any]],
+    config: Mapping[str, Any],
+    data: sentinel.Probe,
+    proc: str,
+) -> None:
+    """Add the sentinel to stale_mounts of containers that hold another /data than the host's.
+
+    Through a child with a deadline, since the old /data may hang; only when the host's sentinel
+    is there, because otherwise there is nothing to compare with.
+    """
+    if not data["present"]:
+        return
+    inside = {}
+    for entry, raw in zip(containers, inspected, strict=True):
+        if entry["status"] != "running":
+            continue
+        for mount in raw.get("Mounts") or []:
+            if mount.get("Source") == config["paths"]["sentinel"]:
+                path = f"{proc}/{entry['pid']}/root{mount['Destination']}"
+                inside[path] = (entry, mount["Destination"])
+    for path, found in sentinel.identities(inside).items():
+        entry, target = inside[path]
+        if isinstance(found, tuple) and found != data["identity"]:
+            entry["stale_mounts"].append(target)
+
+
+def _inode(path: str) -> int | None:
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return None
+
+
+def main(arguments: list[str]) -> int:
+    """Print the observation as JSON. Exit 1 when Docker does not answer."""
+    parser = argparse.ArgumentParser(prog="mediastack observe", description=main.__doc__)
+    parser.parse_args(arguments)
+    try:
+        observation = observe(configuration.load(), Docker())
+    except (NotReachable, configuration.ConfigError) as error:
+        print(f"mediastack observe: {error}", file=sys.stderr)
+        return 1
+    json.dump(observation, sys.stdout)
+    print()
+    return 0

@@ -1,0 +1,200 @@
+"""What has to be done so that the containers are what they should be. Pure, standard library only.
+
+`plan` compares the configuration (mediastack.toml) with an observation (observe.observe) and lists
+every action that will happen, in order; the deploy uses the same list to predict its changes. What
+can only happen later is in it too: when gluetun is created or recreated, its dependents follow,
+because their namespace goes with it. `ready` picks the actions that may be carried out now: a
+dependent is not touched before gluetun is up and healthy, or it would join a dead namespace or be
+refused by Docker (409). The way to use both is a loop: observe, plan, do what is ready, again.
+
+What the user stopped (intents) is left alone, and nothing that mounts /data is created or started
+while the sentinel is absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Action = dict[str, str]
+Config = Mapping[str, Any]
+Observation = Mapping[str, Any]
+
+
+def plan(config: Config, observation: Observation) -> list[Action]:
+    """Return the actions, in order: {"action","service","stack","reason"} and, for a removal,
+    "container" (the name of the container to remove).
+
+    `action` is create, recreate, start or remove. An empty `observation` is a host on which
+    nothing exists yet. Raise nothing: a service whose state is in between (paused, restarting,
+    removing) gets no action and is looked at again next time.
+    """
+    primary, strays = _sort_containers(config, observation)
+    actions = [
+        {
+            "action": "remove",
+            "service": container["service"],
+            "stack": container["stack"],
+            "reason": reason,
+            "container": container["name"],
+        }
+        for container, reason in strays
+    ]
+    owner = owner_name(config)
+    owner_action = _decide(config, observation, owner, primary.get(owner)) if owner else None
+    for stack, service in _in_order(config):
+        entry = config["services"][service]
+        if service == owner:
+            decision = owner_action
+        elif entry["zone"] == "vpn":
+            decision = _decide_dependent(
+                config, observation, service, primary, primary.get(owner), owner_action
+            )
+        else:
+            decision = _decide(config, observation, service, primary.get(service))
+        if decision:
+            action, reason = decision
+            actions.append({"action": action, "service": service, "stack": stack, "reason": reason})
+    return actions
+
+
+def ready(config: Config, observation: Observation, actions: Sequence[Action]) -> list[Action]:
+    """Return those of `actions` (made by plan from the same arguments) that may be done now.
+
+    Dependents of gluetun wait until it needs nothing itself, runs and, when it has a health
+    check, is healthy.
+    """
+    owner = owner_name(config)
+    waiting = any(action["service"] == owner for action in actions) or not owner_is_up(
+        config, observation
+    )
+    return [
+        action
+        for action in actions
+        if action["action"] == "remove" or not waiting or not is_dependent(config, action)
+    ]
+
+
+def owner_name(config: Config) -> str:
+    """Return the service whose network namespace the vpn zone shares, "" when there is none."""
+    for service, entry in config.get("services", {}).items():
+        if entry.get("owner"):
+            return str(service)
+    return ""
+
+
+def dependents(config: Config) -> list[str]:
+    """Return the services of the vpn zone in start order."""
+    return [
+        service for _, service in _in_order(config) if config["services"][service]["zone"] == "vpn"
+    ]
+
+
+def is_dependent(config: Config, action: Action) -> bool:
+    """Say whether the action concerns a service that lives in gluetun's namespace."""
+    entry = config["services"].get(action["service"])
+    return entry is not None and entry["zone"] == "vpn"
+
+
+def owner_is_up(config: Config, observation: Observation) -> bool:
+    """Say whether gluetun runs and is healthy (or has no health check)."""
+    owner = owner_name(config)
+    container = _sort_containers(config, observation)[0].get(owner)
+    if container is None or container["status"] != "running":
+        return False
+    return not config["services"][owner]["health"] or container["health"] == "healthy"
+
+
+def _in_order(config: Config) -> list[tuple[str, str]]:
+    """(stack, service) in start order; gluetun first in its stack whatever the list says."""
+    owner = owner_name(config)
+    return [
+        (stack, service)
+        for stack, entry in config.get("stacks", {}).items()
+        for service in sorted(entry.get("services", []), key=lambda name: name != owner)
+    ]
+
+
+def _sort_containers(
+    config: Config, observation: Observation
+) -> tuple[dict[str, Any], list[tuple[Any, str]]]:
+    """Return ({service: its container}, [(container that has to go, why)])."""
+    wanted = {service: stack for stack, service in _in_order(config)}
+    primary: dict[str, Any] = {}
+    strays: list[tuple[Any, str]] = []
+    for container in observation.get("containers", []):
+        service = container["service"]
+        if service not in wanted:
+            strays.append((container, "no longer wanted"))
+        elif container["name"] != service:
+            # Compose renames during a recreate; killed in between it leaves 0123456789ab_sonarr.
+            strays.append((container, "left over from an interrupted recreate"))
+        elif container["stack"] != wanted[service]:
+            # The other project would refuse the container name.
+            strays.append((container, f"moved to stack {wanted[service]}"))
+        else:
+            primary[service] = container
+    return primary, strays
+
+
+def _decide(
+    config: Config, observation: Observation, service: str, container: Any
+) -> tuple[str, str] | None:
+    """Return (action, reason) for a service looked at alone, None when nothing has to be done."""
+    entry = config["services"][service]
+    if service in observation.get("intents", {}):
+        return None
+    if entry["data"] and not observation.get("data", {}).get("present", True):
+        return None
+    if container is None:
+        return "create", "absent"
+    status = container["status"]
+    if status == "removing":
+        return None
+    if container["config_hash"] != entry["config_hash"]:
+        return "recreate", "configuration changed"
+    wanted_image = observation.get("images", {}).get(service, entry["image"])
+    if container["image"] != wanted_image:
+        return "recreate", f"image {container['image']} -> {wanted_image}"
+    if status == "dead":
+        return "recreate", "dead"
+    if status in ("exited", "created"):
+        return "start", status
+    if status == "running" and container.get("stale_mounts"):
+        return "recreate", "mounted file was replaced: " + ", ".join(container["stale_mounts"])
+    return None
+
+
+def _decide_dependent(
+    config: Config,
+    observation: Observation,
+    service: str,
+    primary: Mapping[str, Any],
+    owner: Any,
+    owner_action: tuple[str, str] | None,
+) -> tuple[str, str] | None:
+    """Like _decide, for a service in gluetun's namespace."""
+    container = primary.get(service)
+    if owner_action is None and (owner is None or owner["status"] != "running"):
+        # Stopped by the user, or in between: there is no namespace to join.
+        return None
+    decision = _decide(config, observation, service, container)
+    if decision and decision[0] in ("create", "recreate"):
+        return decision
+    allowed = service not in observation.get("intents", {}) and (
+        not config["services"][service]["data"] or observation.get("data", {}).get("present", True)
+    )
+    if container is None or not allowed or container["status"] == "removing":
+        return decision
+    if owner_action and owner_action[0] in ("create", "recreate"):
+        return "recreate", f"gluetun: {owner_action[1]}"
+    joined = container["network_mode"]
+    if owner and joined not in (f"container:{owner['id']}", f"container:{owner['name']}"):
+        return "recreate", "joined to a gluetun that is gone"
+    if container["status"] == "running" and owner:
+        if owner_action:
+            return "recreate", f"gluetun: {owner_action[1]}"
+        mine, theirs = container.get("netns"), owner.get("netns")
+        if mine is not None and theirs is not None and mine != theirs:
+            return "recreate", "in a network namespace that is not gluetun's"
+    return decision

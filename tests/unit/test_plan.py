@@ -1,0 +1,424 @@
+"""plan.plan and plan.ready against a tiny simulated Docker, and rule by rule."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mediastack import plan
+
+OWNER = "gluetun"
+VPN = ["qbittorrent", "sonarr", "flaresolverr"]
+BRIDGE = ["tautulli", "seerr"]
+HOST = ["plex"]
+DATA = {"qbittorrent", "sonarr", "plex"}
+EVERYTHING = [OWNER, *VPN, *HOST, *BRIDGE]
+
+
+def a_config() -> dict[str, Any]:
+    services = {}
+    for name in EVERYTHING:
+        zone = "vpn" if name in VPN else "host" if name in HOST else "bridge"
+        services[name] = {
+            "stack": "downloads" if name in (OWNER, *VPN) else "media",
+            "zone": zone,
+            "owner": name == OWNER,
+            "image": f"registry/{name}:1",
+            "config_hash": f"hash-{name}",
+            "health": name != "flaresolverr",
+            "data": name in DATA,
+        }
+    return {
+        # gluetun is not first in the list: plan puts it there.
+        "stacks": {
+            "downloads": {"services": [*VPN, OWNER]},
+            "media": {"services": [*HOST, *BRIDGE]},
+        },
+        "services": services,
+    }
+
+
+class SimulatedDocker:
+    """Does to containers what Docker and Compose do, including their refusals."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+        self.containers: list[dict[str, Any]] = []
+        self.present = True
+        self.intents: dict[str, Any] = {}
+        self.images = {name: entry["image"] for name, entry in config["services"].items()}
+        self.counter = itertools.count(1)
+        self.started: list[str] = []
+
+    def observation(self) -> dict[str, Any]:
+        return copy.deepcopy(
+            {
+                "containers": self.containers,
+                "data": {"present": self.present, "error": ""},
+                "intents": self.intents,
+                "images": self.images,
+            }
+        )
+
+    def get(self, service: str) -> dict[str, Any] | None:
+        return next((c for c in self.containers if c["name"] == service), None)
+
+    def create(self, service: str) -> dict[str, Any]:
+        assert self.get(service) is None, f"name conflict: {service}"
+        entry = self.config["services"][service]
+        mode = "bridge"
+        if entry["zone"] == "vpn":
+            owner = self.get(OWNER)
+            assert owner is not None, f"{service}: no such container: gluetun"
+            mode = f"container:{owner['id']}"
+        container = {
+            "name": service,
+            "id": f"id{next(self.counter)}",
+            "service": service,
+            "stack": entry["stack"],
+            "config_hash": entry["config_hash"],
+            "image": self.images[service],
+            "status": "created",
+            "health": "none",
+            "network_mode": mode,
+            "netns": None,
+            "stale_mounts": [],
+        }
+        self.containers.append(container)
+        return container
+
+    def start(self, container: dict[str, Any]) -> None:
+        service = container["service"]
+        entry = self.config["services"][service]
+        assert service not in self.intents, f"{service} was stopped by the user"
+        assert self.present or not entry["data"], f"{service} was started without /data"
+        if entry["zone"] == "vpn":
+            owner = self.get(OWNER)
+            assert owner is not None and owner["status"] == "running", "409"
+            assert owner["health"] == "healthy", f"{service} was started before gluetun is healthy"
+            assert container["network_mode"] == f"container:{owner['id']}", "no such container"
+            container["netns"] = owner["netns"]
+        else:
+            container["netns"] = next(self.counter)
+        container["status"] = "running"
+        container["stale_mounts"] = []
+        container["health"] = "starting" if entry["health"] else "none"
+        self.started.append(service)
+
+    def act(self, action: dict[str, str]) -> None:
+        existing = self.get(action.get("container") or action["service"])
+        if action["action"] == "remove":
+            assert existing is not None
+            self.containers.remove(existing)
+        elif action["action"] == "start":
+            assert existing is not None and existing["status"] in ("exited", "created")
+            self.start(existing)
+        else:
+            if existing is not None:
+                assert action["action"] == "recreate"
+                self.containers.remove(existing)
+            else:
+                assert action["action"] == "create"
+            self.start(self.create(action["service"]))
+
+    def time_passes(self) -> None:
+        for container in self.containers:
+            if container["status"] == "running" and container["health"] != "none":
+                container["health"] = "healthy"
+            if container["status"] == "restarting":
+                # Docker's own restart policy: a new namespace at each start.
+                container["status"] = "running"
+                if not container["network_mode"].startswith("container:"):
+                    container["netns"] = next(self.counter)
+
+    def converge(self) -> list[tuple[str, str]]:
+        """Run the loop that stacks.apply runs; return what was done."""
+        done = []
+        for _ in range(12):
+            actions = plan.plan(self.config, self.observation())
+            if not actions and all(c["status"] != "restarting" for c in self.containers):
+                return done
+            for action in plan.ready(self.config, self.observation(), actions):
+                self.act(action)
+                done.append((action["action"], action["service"]))
+            self.time_passes()
+        raise AssertionError(f"does not converge: {actions}")
+
+
+def running_house() -> SimulatedDocker:
+    docker = SimulatedDocker(a_config())
+    docker.converge()
+    docker.started.clear()
+    return docker
+
+
+def planned(docker: SimulatedDocker) -> list[tuple[str, str]]:
+    return [
+        (action["action"], action["service"])
+        for action in plan.plan(docker.config, docker.observation())
+    ]
+
+
+def ready(docker: SimulatedDocker) -> list[tuple[str, str]]:
+    observation = docker.observation()
+    actions = plan.plan(docker.config, observation)
+    return [
+        (action["action"], action["service"])
+        for action in plan.ready(docker.config, observation, actions)
+    ]
+
+
+def test_a_fresh_host_gets_everything_created_with_gluetun_first_in_its_stack() -> None:
+    actions = plan.plan(a_config(), {})
+    assert [action["service"] for action in actions] == [OWNER, *VPN, *HOST, *BRIDGE]
+    assert {action["action"] for action in actions} == {"create"}
+
+
+def test_a_running_house_needs_nothing() -> None:
+    assert planned(running_house()) == []
+
+
+def test_on_a_fresh_host_dependents_wait_until_gluetun_is_healthy() -> None:
+    docker = SimulatedDocker(a_config())
+    first = ready(docker)
+    assert ("create", OWNER) in first
+    assert ("create", "plex") in first
+    assert not {service for _, service in first} & set(VPN)
+    docker.act({"action": "create", "service": OWNER})
+    assert not {service for _, service in ready(docker)} & set(VPN)
+    docker.time_passes()
+    assert {service for _, service in ready(docker)} >= set(VPN)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"status": "exited"}, "start"),
+        ({"status": "created"}, "start"),
+        ({"status": "dead"}, "recreate"),
+        ({"status": "paused"}, None),
+        ({"status": "restarting"}, None),
+        ({"status": "removing", "config_hash": "old"}, None),
+        ({"config_hash": "old"}, "recreate"),
+        ({"config_hash": "old", "status": "restarting"}, "recreate"),
+        ({"image": "registry/seerr:0"}, "recreate"),
+        ({"stale_mounts": ["/x"]}, "recreate"),
+        ({"stale_mounts": ["/x"], "status": "exited"}, "start"),
+    ],
+)
+@pytest.mark.parametrize("service", ["seerr", "sonarr", "gluetun"])
+def test_each_state_has_its_action(
+    service: str, change: dict[str, Any], expected: str | None
+) -> None:
+    docker = running_house()
+    container = docker.get(service)
+    assert container is not None
+    container.update(change)
+    own = [action for action, subject in planned(docker) if subject == service]
+    assert own == ([expected] if expected else [])
+
+
+def test_what_the_user_stopped_is_left_alone_even_when_it_is_gone_or_outdated() -> None:
+    docker = running_house()
+    docker.intents = {"seerr": {}, "tautulli": {}}
+    seerr, tautulli = docker.get("seerr"), docker.get("tautulli")
+    assert seerr and tautulli
+    docker.containers.remove(seerr)
+    tautulli.update(status="exited", config_hash="old")
+    assert planned(docker) == []
+
+
+def test_recreating_gluetun_is_planned_together_with_its_dependents() -> None:
+    docker = running_house()
+    docker.config["services"][OWNER]["config_hash"] = "new"
+    assert planned(docker) == [("recreate", name) for name in [OWNER, *VPN]]
+    assert ready(docker) == [("recreate", OWNER)]
+    assert docker.converge() == [("recreate", name) for name in [OWNER, *VPN]]
+
+
+def test_a_gluetun_that_was_stopped_and_starts_again_takes_its_running_dependents_along() -> None:
+    docker = running_house()
+    owner, sonarr = docker.get(OWNER), docker.get("sonarr")
+    assert owner and sonarr
+    owner["status"] = sonarr["status"] = "exited"
+    prediction = planned(docker)
+    assert prediction == [
+        ("start", OWNER),
+        ("recreate", "qbittorrent"),
+        ("start", "sonarr"),
+        ("recreate", "flaresolverr"),
+    ]
+    assert docker.converge() == prediction
+
+
+def test_a_dependent_of_an_earlier_gluetun_is_recreated_not_started() -> None:
+    docker = running_house()
+    sonarr = docker.get("sonarr")
+    assert sonarr
+    sonarr.update(status="exited", network_mode="container:dead")
+    assert planned(docker) == [("recreate", "sonarr")]
+
+
+def test_a_dependent_in_another_namespace_is_recreated_and_an_unknown_one_is_left_alone() -> None:
+    docker = running_house()
+    sonarr, qbittorrent = docker.get("sonarr"), docker.get("qbittorrent")
+    assert sonarr and qbittorrent
+    sonarr["netns"] = 999999
+    qbittorrent["netns"] = None
+    assert planned(docker) == [("recreate", "sonarr")]
+
+
+def test_dependents_of_a_gluetun_the_user_stopped_are_left_alone() -> None:
+    docker = running_house()
+    docker.intents = {OWNER: {}}
+    owner, sonarr = docker.get(OWNER), docker.get("sonarr")
+    assert owner and sonarr
+    owner["status"] = "exited"
+    sonarr["status"] = "exited"
+    assert planned(docker) == []
+
+
+def test_an_unhealthy_gluetun_makes_dependents_wait_but_nobody_else() -> None:
+    docker = running_house()
+    for name in (OWNER, "sonarr", "seerr"):
+        container = docker.get(name)
+        assert container
+        if name == OWNER:
+            container["health"] = "unhealthy"
+        else:
+            container["status"] = "exited"
+    assert planned(docker) == [("start", "sonarr"), ("start", "seerr")]
+    assert ready(docker) == [("start", "seerr")]
+
+
+def test_without_the_sentinel_nothing_that_writes_to_data_is_touched() -> None:
+    docker = SimulatedDocker(a_config())
+    docker.present = False
+    assert {service for _, service in planned(docker)} == set(EVERYTHING) - DATA
+
+
+def test_containers_nobody_wants_any_more_are_removed_and_foreign_ones_never_seen() -> None:
+    docker = running_house()
+    docker.config["stacks"]["media"]["services"].remove("tautulli")
+    del docker.config["services"]["tautulli"]
+    assert planned(docker) == [("remove", "tautulli")]
+    docker.converge()
+    assert docker.get("tautulli") is None
+
+
+def test_a_left_over_of_an_interrupted_recreate_is_removed_by_its_own_name() -> None:
+    docker = running_house()
+    sonarr = docker.get("sonarr")
+    assert sonarr
+    sonarr.update(name="0123456789ab_sonarr", status="created")
+    actions = plan.plan(docker.config, docker.observation())
+    assert [(a["action"], a.get("container", "")) for a in actions] == [
+        ("remove", "0123456789ab_sonarr"),
+        ("create", ""),
+    ]
+    docker.converge()
+    assert planned(docker) == []
+
+
+def test_a_service_that_moves_to_another_stack_is_removed_from_the_old_one_first() -> None:
+    docker = running_house()
+    docker.config["stacks"]["media"]["services"].remove("seerr")
+    docker.config["stacks"]["ops"] = {"services": ["seerr"]}
+    docker.config["services"]["seerr"]["stack"] = "ops"
+    assert docker.converge() == [("remove", "seerr"), ("create", "seerr")]
+
+
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from(EVERYTHING),
+        st.sampled_from(
+            [
+                {"status": "exited"},
+                {"status": "created", "netns": None},
+                {"status": "dead"},
+                {"status": "restarting"},
+                {"config_hash": "old"},
+                {"image": "registry/other:0"},
+                {"stale_mounts": ["/x"]},
+                {"netns": 999999},
+                {"netns": None},
+                {"network_mode": "container:gone"},
+                {"health": "unhealthy"},
+                {"health": "starting"},
+                {"name": "0123456789ab_x", "status": "created"},
+                {"stack": "ops"},
+                "absent",
+                "stopped by the user",
+            ]
+        ),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(CHANGES, st.booleans(), st.booleans())
+def test_from_any_state_the_plan_leads_to_the_wanted_one_and_is_then_empty(
+    changes: list[tuple[str, Any]], present: bool, fresh: bool
+) -> None:
+    """The simulated Docker asserts on every start: not stopped by the user, /data there for those
+    who write to it, gluetun healthy for its dependents, and joined to the living gluetun."""
+    docker = SimulatedDocker(a_config()) if fresh else running_house()
+    docker.present = present
+    for service, change in changes:
+        container = docker.get(service)
+        if change == "stopped by the user":
+            docker.intents[service] = {}
+        elif container is None:
+            continue
+        elif change == "absent":
+            docker.containers.remove(container)
+        else:
+            container.update(change)
+            if change.get("name"):
+                container["name"] = f"0123456789ab_{service}"
+    untouchable = set(docker.intents) | (set() if present else DATA)
+    before = {name: copy.deepcopy(docker.get(name)) for name in untouchable if docker.get(name)}
+    docker.converge()
+    assert planned(docker) == []
+    owner = docker.get(OWNER)
+    for service in set(EVERYTHING) - untouchable:
+        if OWNER in docker.intents and service in VPN:
+            continue
+        container = docker.get(service)
+        assert container and container["status"] == "running", service
+        assert container["config_hash"] == f"hash-{service}"
+        if service in VPN:
+            assert owner and container["network_mode"] == f"container:{owner['id']}"
+            known = {container["netns"], owner["netns"]} - {None}
+            assert len(known) <= 1
+    for service, container in before.items():
+        after = docker.get(service)
+        if after is not None and container is not None:
+            assert after["id"] == container["id"], f"{service} was replaced"
+    assert not set(docker.started) & untouchable
+
+
+@settings(max_examples=200, deadline=None)
+@given(CHANGES)
+def test_what_was_predicted_is_what_happens(changes: list[tuple[str, Any]]) -> None:
+    docker = running_house()
+    for service, change in changes:
+        container = docker.get(service)
+        if container is None:
+            continue
+        if change == "stopped by the user":
+            docker.intents[service] = {}
+        elif change == "absent":
+            docker.containers.remove(container)
+        elif change in ({"status": "restarting"}, {"netns": None}) or "name" in change:
+            # What Docker will do by itself, and what could not be read, cannot be predicted.
+            continue
+        else:
+            container.update(change)
+    prediction = planned(docker)
+    assert sorted(docker.converge()) == sorted(prediction)
