@@ -1,0 +1,2 @@
+def ensure():
+    return {}

@@ -1,0 +1,56 @@
+"""Every name, address and label of the sandbox in one place, so that `down` can find it all.
+
+The subnets are private (10.89.0.0/24) and documentation (2001:db8::/32) ranges: an address of the
+sandbox means nothing anywhere else.
+"""
+
+from __future__ import annotations
+
+LABEL = "io.mediastack.sandbox"
+LABEL_FILTER = f"label={LABEL}=true"
+LABEL_ARGUMENTS = ("--label", f"{LABEL}=true")
+RECIPE_LABEL = "io.mediastack.recipe"
+KEY_LABEL = "io.mediastack.key"
+CHECKOUT_LABEL = "io.mediastack.checkout"
+
+NETWORK = "mediastack-sandbox"
+# Sorts before NETWORK: of two networks Docker takes the default route from the first by name, and
+# the package cache is the one container that has a way out.
+EGRESS_NETWORK = "mediastack-egress"
+BRIDGE = "msbox0"
+SUBNET = "10.89.0.0/24"
+SUBNET_IPV6 = "2001:db8:89::/64"
+GATEWAY = "10.89.0.1"
+REGISTRY_ADDRESS = "10.89.0.2"
+PACKAGES_ADDRESS = "10.89.0.3"
+FIRST_BOX_ADDRESS = 16
+LAST_BOX_ADDRESS = 199
+
+REGISTRY_NAME = "registry.lan"
+REGISTRY_PORT = 5000
+REGISTRY = f"{REGISTRY_NAME}:{REGISTRY_PORT}"
+# The outer engine pushes over loopback, which every Docker engine treats as insecure-allowed.
+PUSH_PORT = 15089
+PUSH_REGISTRY = f"127.0.0.1:{PUSH_PORT}"
+PACKAGES_PORT = 3142
+PACKAGES_PROXY = f"http://{PACKAGES_ADDRESS}:{PACKAGES_PORT}"
+
+REGISTRY_CONTAINER = "mediastack-registry"
+PACKAGES_CONTAINER = "mediastack-packages"
+REGISTRY_VOLUME = "mediastack-registry"
+PACKAGES_VOLUME = "mediastack-packages"
+IMAGE_PREFIX = "mediastack-sandbox"
+
+
+def box_container(name: str) -> str:
+    """The container of the box called `name`."""
+    return f"mediastack-box-{name}"
+
+
+def box_volumes(name: str) -> dict[str, str]:
+    """Volume name -> mount point of what must not lie on an overlay, or must outlive a boot."""
+    return {
+        f"mediastack-box-{name}-docker": "/var/lib/docker",
+        f"mediastack-box-{name}-containerd": "/var/lib/containerd",
+        f"mediastack-box-{name}-disk": "/mnt/disk",
+    }
