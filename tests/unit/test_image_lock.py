@@ -1,0 +1,153 @@
+"""mediastack.image_lock: the digest that ran, as long as the catalog allows it."""
+
+import json
+import os
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mediastack import image_lock
+
+ONE, TWO = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+SONARR = "registry.lan:5000/ghcr.io/linuxserver/sonarr"
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / "state" / "images.lock")
+
+
+def test_unlocked_service_runs_the_catalogs_image(path):
+    assert image_lock.reference("sonarr", f"{SONARR}:4.0.20", path=path) == f"{SONARR}:4.0.20"
+
+
+@pytest.mark.parametrize(
+    ("locked", "catalog", "kept"),
+    [
+        ("4.0.20", "4.0.20", True),
+        ("4.0.21", "4.0.20", True),
+        ("4.0.100", "4.0.20", True),
+        ("4.1.0", "4.0.99", True),
+        ("4.0.9", "4.0.20", False),
+        ("v3.41.4", "v3.41.3", True),
+        ("4.1", "4.0.20", False),
+        ("v4.0.21", "4.0.20", False),
+        ("latest", "latest", True),
+        ("nightly", "latest", False),
+        ("4.0.21", "latest", False),
+        ("4.0.20-ls301", "4.0.20-ls99", True),
+        ("1.43.1.10500-aaaaaaaaa", "1.43.0.10492-121068a07", True),
+        ("1.43.0.10492-aaaaaaaaa", "1.43.0.10492-121068a07", False),
+        ("1.42.9.10492-aaaaaaaaa", "1.43.0.10492-121068a07", False),
+    ],
+)
+def test_lock_counts_while_its_tag_is_the_same_or_newer(path, locked, catalog, kept):
+    image_lock.record("sonarr", f"{SONARR}:{locked}", ONE, path=path)
+
+    found = image_lock.reference("sonarr", f"{SONARR}:{catalog}", path=path)
+
+    assert found == (f"{SONARR}:{locked}@{ONE}" if kept else f"{SONARR}:{catalog}")
+
+
+def test_another_repository_means_the_catalogs_image(path):
+    image_lock.record("sonarr", f"{SONARR}:4.0.21", ONE, path=path)
+
+    assert image_lock.reference("sonarr", "ghcr.io/x/sonarr:4.0.20", path=path) == (
+        "ghcr.io/x/sonarr:4.0.20"
+    )
+
+
+def test_digest_pinned_by_the_catalog_beats_the_lock_of_the_same_tag(path):
+    image_lock.record("sonarr", f"{SONARR}:4.0.20", ONE, path=path)
+
+    pinned = f"{SONARR}:4.0.20@{TWO}"
+    assert image_lock.reference("sonarr", pinned, path=path) == pinned
+    assert image_lock.reference("sonarr", f"{SONARR}:4.0.20@{ONE}", path=path).endswith(ONE)
+
+
+@pytest.mark.parametrize(
+    ("image", "parts"),
+    [
+        ("registry.lan:5000/a/b", ("registry.lan:5000/a/b", "latest")),
+        ("registry.lan:5000/a/b:1", ("registry.lan:5000/a/b", "1")),
+        (f"a/b:1@{ONE}", ("a/b", "1")),
+    ],
+)
+def test_split_tells_a_port_from_a_tag(image, parts):
+    assert image_lock.split(image) == parts
+
+
+@given(st.text("0123456789.v-lsabcdef", max_size=20), st.text("0123456789.v-lsabcdef", max_size=20))
+def test_two_tags_are_never_both_newer_than_each_other(one, two):
+    assert not (image_lock.is_newer(one, two) and image_lock.is_newer(two, one))
+
+
+def test_record_writes_the_agreed_form_and_keeps_the_others(path):
+    image_lock.record("sonarr", f"{SONARR}:4.0.20", ONE, path=path)
+    image_lock.record("radarr", f"radarr:1@{TWO}", TWO, path=path)
+
+    with open(path) as stream:
+        lock = json.load(stream)
+    assert lock["schema"] == 1 and sorted(lock["services"]) == ["radarr", "sonarr"]
+    assert lock["services"]["radarr"]["image"] == "radarr:1"
+    assert sorted(lock["services"]["sonarr"]) == ["digest", "image", "recorded_at"]
+
+
+def test_recording_the_same_again_writes_nothing(path):
+    image_lock.record("sonarr", f"{SONARR}:4.0.20", ONE, path=path)
+    before = os.stat(path).st_ino
+
+    image_lock.record("sonarr", f"{SONARR}:4.0.20", ONE, path=path)
+
+    assert os.stat(path).st_ino == before
+
+
+@pytest.mark.parametrize("digest", ["", "sha256:12", "latest", ONE.upper()])
+def test_record_refuses_what_is_no_digest(path, digest):
+    with pytest.raises(ValueError, match="sonarr"):
+        image_lock.record("sonarr", f"{SONARR}:1", digest, path=path)
+    assert not os.path.exists(path)
+
+
+def test_lock_of_another_schema_is_refused(path):
+    os.makedirs(os.path.dirname(path))
+    with open(path, "w") as stream:
+        stream.write('{"schema": 2, "services": {}}')
+
+    with pytest.raises(ValueError, match="schema is 2"):
+        image_lock.reference("sonarr", "x:1", path=path)
+
+
+def settings(tmp_path, **services):
+    return {
+        "paths": {"program": str(tmp_path / "program")},
+        "services": {
+            name: {"stack": stack, "image": image} for name, (stack, image) in services.items()
+        },
+    }
+
+
+def test_overrides_follow_lock_and_configuration(tmp_path, path):
+    both = settings(
+        tmp_path, sonarr=("downloads", f"{SONARR}:4.0.20"), plex=("media", "plex:1.43.0")
+    )
+    image_lock.record("sonarr", f"{SONARR}:4.0.21", ONE, path=path)
+    image_lock.record("gone", "gone:1", ONE, path=path)
+    file = tmp_path / "program" / "stacks" / "downloads" / "images.yaml"
+
+    assert image_lock.write_overrides(both, path=path) == [str(file)]
+    assert file.read_text().startswith("#")
+    assert yaml.safe_load(file.read_text()) == {
+        "services": {"sonarr": {"image": f"{SONARR}:4.0.21@{ONE}"}}
+    }
+    assert not (tmp_path / "program" / "stacks" / "media").exists()
+
+    before = file.stat().st_ino
+    assert image_lock.write_overrides(both, path=path) == []
+    assert file.stat().st_ino == before
+
+    without = settings(tmp_path, plex=("media", "plex:1.43.0"))
+    assert image_lock.write_overrides(without, path=path) == [str(file)]
+    assert not file.exists()
