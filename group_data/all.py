@@ -1,0 +1,100 @@
+"""Every setting with its default; your own values go into settings.local.toml, not in here.
+
+Each dictionary is a table of settings.local.toml: `host = {"timezone": …}` here is `[host]` and
+`timezone = "Europe/Berlin"` there. That file is yours (git ignores it), so `git pull` never
+conflicts with it. Secrets go into secrets.toml. docs/settings.md shows this file as a table.
+"""
+
+from __future__ import annotations
+
+host = {
+    # Logs, schedules and the apps' calendars show this time; a name like "Europe/Berlin".
+    "timezone": "Etc/UTC",
+    # The account that owns the media and the apps' state; made on the host when it is missing.
+    "user": "mediastack",
+    # Its group: put yourself into it to reach the media without root.
+    "group": "mediastack",
+    # The numeric id the apps run as; not 0: LinuxServer images would run the app itself as root.
+    "puid": 1000,
+    # The numeric group; all writers share it, so an import is a hardlink and never a copy.
+    "pgid": 1000,
+    # What new files may NOT grant: 002 lets the group write, which imports between apps need.
+    "umask": "002",
+}
+
+storage = {
+    # Where your media disk is mounted on the host; in the containers it is always /data.
+    "data": "/data",
+    # The apps' own state, one directory each; this is what is backed up.
+    "config": "/srv/mediastack/config",
+    # Where backups are written; another disk than the one above is wise.
+    "backups": "/srv/mediastack/backups",
+    # The deploy refuses to start with less than this free: a full disk corrupts databases.
+    "minimum_free_gib": 10,
+}
+
+network = {
+    # The containers' own network; change it when your LAN uses the same range.
+    "subnet": "172.30.0.0/24",
+    # An IPv6 range for that network, such as "fd00:30::/64"; empty: IPv4 only.
+    "ipv6_subnet": "",
+    # Where web pages are reachable: "auto" is the LAN address of the default route.
+    "bind_address": "auto",
+}
+
+docker = {
+    # "distribution", "docker" (Docker's own packages), or "auto": the first where it is new enough.
+    "source": "auto",
+    # One container's log is rotated at this size, so a chatty app cannot fill the disk.
+    "log_max_size": "10m",
+    # How many rotated logs are kept of each container.
+    "log_max_files": 3,
+    # Registries to be spoken to without TLS, such as a mirror in your LAN ("registry.lan:5000").
+    "insecure_registries": [],
+}
+
+registry = {
+    # A mirror for all images: "registry.lan:5000" makes ghcr.io/x registry.lan:5000/ghcr.io/x.
+    "mirror": "",
+}
+
+vpn = {
+    # Your VPN provider, as Gluetun spells it; it must offer WireGuard.
+    "provider": "protonvpn",
+    # Countries to choose a server in, such as ["Netherlands"]; empty: any.
+    "countries": [],
+    # Regions to choose a server in, where the provider has regions.
+    "regions": [],
+    # Cities to choose a server in.
+    "cities": [],
+    # Single servers by host name, for when the filters above are not narrow enough.
+    "hostnames": [],
+    # An open port at the VPN's far end: without it torrents upload badly. Few providers have it.
+    "port_forwarding": True,
+    # Free servers only (ProtonVPN); they have no port forwarding.
+    "free_only": False,
+    # `Address` of your WireGuard file, such as "10.64.0.2/32"; ProtonVPN and NordVPN need none.
+    "addresses": "",
+    # Networks beside the tunnel that apps in it may call, such as a NAS's "192.168.1.0/24".
+    "outbound_subnets": [],
+    # Who answers DNS inside the tunnel (DNS over TLS), as Gluetun spells it.
+    "dns_upstream": "cloudflare",
+}
+
+notify = {
+    # An ntfy server such as "https://ntfy.sh"; empty: the ntfy that comes with the stack.
+    "server": "",
+    # The topic to subscribe to; on a public server whoever guesses it can read along.
+    "topic": "mediastack",
+}
+
+limits = {
+    # How long a program waits for another that is changing containers before it gives up.
+    "lock_wait_seconds": 120,
+    # How long a started service may take to become healthy (first starts migrate databases).
+    "health_wait_seconds": 600,
+}
+
+# Changes to services, [services.<name>] each: `enabled = false` removes one, also from the host.
+# A new name adds a service of your own; it needs image, tag, stack and zone.
+services: dict[str, dict[str, object]] = {}

@@ -1,0 +1,157 @@
+"""Settings: defaults (group_data/all.py), catalog and the user's own files, validated as one.
+
+`load` reads everything before the first connection and reports every mistake at once, each as one
+line `file: path: what is wrong; fix: how to mend it`. Tables are validated one by one, so a
+mistake in one does not hide those in another; the checks across tables run on whatever is valid.
+The user's files are settings.local.toml and secrets.toml beside this module, both git-ignored.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import runpy
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+import settings_checks
+import settings_secrets
+import settings_services
+from service import Secret, Service
+from settings_model import SECTIONS, Settings
+from settings_problems import Problem, SettingsError, from_pydantic, shown, unknown
+from settings_services import validated
+
+__all__ = [
+    "Settings",
+    "SettingsError",
+    "address",
+    "enabled",
+    "gateway",
+    "image",
+    "live_secrets",
+    "load",
+]
+
+ROOT = Path(__file__).resolve().parent
+SETTINGS_FILE = ROOT / "settings.local.toml"
+SECRETS_FILE = ROOT / "secrets.toml"
+DEFAULTS_FILE = ROOT / "group_data" / "all.py"
+
+
+def load(
+    settings_file: Path = SETTINGS_FILE,
+    secrets_file: Path = SECRETS_FILE,
+    *,
+    environment: Mapping[str, str] = os.environ,
+    defaults: Path = DEFAULTS_FILE,
+) -> Settings:
+    """Return the settings; raise SettingsError with every problem found. Absent files are empty."""
+    problems: list[Problem] = []
+    own = _parse(settings_file, problems)
+    sections = _sections(_defaults(defaults), own, problems, defaults)
+    overrides = own.get("services", {})
+    if not isinstance(overrides, dict):
+        problems.append(Problem("services", "must be a table", "write [services.<name>]"))
+        overrides = {}
+    services, broken = settings_services.merge(overrides, problems)
+    secrets = settings_secrets.read(secrets_file, environment, services, problems)
+    for check in settings_checks.CHECKS:
+        problems.extend(
+            check(
+                settings_checks.Parts(
+                    sections, services, broken, overrides, secrets, secrets_file.name
+                )
+            )
+        )
+    if problems:
+        raise SettingsError([problem.line(settings_file.name) for problem in problems])
+    return Settings.model_validate({**sections, "services": services, "secrets": secrets})
+
+
+def enabled(settings: Settings) -> dict[str, Service]:
+    """Return the services that shall run, in the catalog's order."""
+    return {name: service for name, service in settings.services.items() if service.enabled}
+
+
+def image(settings: Settings, service: Service) -> str:
+    """Return the image reference to pull: through the mirror when there is one."""
+    reference = f"{service.image}:{service.tag}"
+    mirror = settings.registry.mirror
+    return f"{mirror}/{reference}" if mirror else reference
+
+
+def gateway(settings: Settings) -> str:
+    """Return the host's address on the bridge: the first of the subnet."""
+    return str(ipaddress.IPv4Network(settings.network.subnet)[1])
+
+
+def address(settings: Settings, service: Service) -> str:
+    """Return a service's address on the bridge, "" when it has none."""
+    if service.address is None or service.zone != "bridge":
+        return ""
+    return str(ipaddress.IPv4Network(settings.network.subnet)[service.address])
+
+
+def live_secrets(settings: Settings, service: Service) -> tuple[Secret, ...]:
+    """Return the secrets a service has: copies of a disabled service's secrets are dropped."""
+    running = enabled(settings)
+    return tuple(
+        secret
+        for secret in service.secrets
+        if secret.origin != "copy" or secret.source.partition("/")[0] in running
+    )
+
+
+def _parse(file: Path, problems: list[Problem]) -> dict[str, Any]:
+    """Return the user's settings; an absent file is empty."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        problems.append(Problem("", f"cannot be read ({error.strerror})", f"chmod u+r {file.name}"))
+    except UnicodeDecodeError:
+        problems.append(Problem("", "is not UTF-8 text", "save it as UTF-8"))
+    except tomllib.TOMLDecodeError as error:
+        # The message ends in "(at line 3, column 9)" and quotes at most one character or a key.
+        line = re.search(r"\(at (.*)\)$", str(error))
+        where = line.group(1) if line else "the end"
+        reason = re.sub(r" \(at .*\)$", "", str(error))
+        problems.append(
+            Problem("", f"is not valid TOML at {where}: {reason}", 'text needs quotes, like "x"')
+        )
+    return {}
+
+
+def _defaults(file: Path) -> dict[str, Any]:
+    """Return the tables that group_data/all.py defines."""
+    return {name: value for name, value in runpy.run_path(str(file)).items() if name in SECTIONS}
+
+
+def _sections(
+    defaults: Mapping[str, Any], own: Mapping[str, Any], problems: list[Problem], file: Path
+) -> dict[str, BaseModel]:
+    """Return the tables that are valid, each with the user's values over the defaults."""
+    for key in own.keys() - SECTIONS.keys() - {"services"}:
+        problems.append(unknown(key, [*SECTIONS, "services"]))
+    sections: dict[str, BaseModel] = {}
+    for name, model in SECTIONS.items():
+        table = own.get(name, {})
+        if not isinstance(table, dict):
+            problems.append(
+                Problem(name, f"must be a table, not {shown(table)}", f"write [{name}]")
+            )
+            continue
+        try:
+            sections[name] = validated(model, {**defaults.get(name, {}), **table})
+        except ValidationError as error:
+            for problem in from_pydantic(error, name, model.model_fields):
+                key = re.split(r"[.\[]", problem.path)[1]
+                problems.append(problem if key in table else problem._replace(file=file.name))
+    return sections

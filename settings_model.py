@@ -1,0 +1,145 @@
+"""The typed tables of the settings: what one value must look like by itself.
+
+Defaults live in group_data/all.py and nowhere else, so a field here has none: a default forgotten
+there is an error, not a second truth. What follows from several values together is checked in
+settings_checks.py. Every message ends in "; fix: …", because it reaches the user as it is.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from service import Service, Strict
+from settings_values import (
+    account,
+    addresses,
+    bind_address,
+    dns_upstream,
+    filter_name,
+    host_path,
+    identity,
+    ipv6_subnet,
+    matches,
+    mirror,
+    outbound_subnet,
+    provider,
+    registry,
+    server,
+    subnet,
+    timezone,
+)
+
+Identity = Annotated[int, AfterValidator(identity)]
+Account = Annotated[str, AfterValidator(account)]
+HostPath = Annotated[str, AfterValidator(host_path)]
+Filter = Annotated[str, AfterValidator(filter_name)]
+
+
+class Host(Strict):
+    """Who the apps run as, and when."""
+
+    timezone: Annotated[str, AfterValidator(timezone)]
+    user: Account
+    group: Account
+    puid: Identity
+    pgid: Identity
+    umask: Annotated[
+        str, matches("0[0-7]{2}", "no umask for shared files", 'three digits like "002" or "022"')
+    ]
+
+
+class Storage(Strict):
+    """Directories on the host; in the containers `data` is always /data."""
+
+    data: HostPath
+    config: HostPath
+    backups: HostPath
+    minimum_free_gib: Annotated[int, Field(ge=1, le=100000)]
+
+
+class Network(Strict):
+    """The bridge network and where its services are published."""
+
+    subnet: Annotated[str, AfterValidator(subnet)]
+    ipv6_subnet: Annotated[str, AfterValidator(ipv6_subnet)]
+    bind_address: Annotated[str, AfterValidator(bind_address)]
+
+
+class Docker(Strict):
+    """Where Docker comes from and how it logs."""
+
+    source: Literal["auto", "distribution", "docker"]
+    log_max_size: Annotated[
+        str, matches("[1-9][0-9]{0,5}[kmg]", "no size", 'a number with k, m or g, like "10m"')
+    ]
+    log_max_files: Annotated[int, Field(ge=1, le=100)]
+    insecure_registries: tuple[Annotated[str, AfterValidator(registry)], ...]
+
+
+class Registry(Strict):
+    """Where images come from."""
+
+    mirror: Annotated[str, AfterValidator(mirror)]
+
+
+class Vpn(Strict):
+    """What Gluetun is told; the key is a secret and not here."""
+
+    provider: Annotated[str, AfterValidator(provider)]
+    countries: tuple[Filter, ...]
+    regions: tuple[Filter, ...]
+    cities: tuple[Filter, ...]
+    hostnames: tuple[Filter, ...]
+    port_forwarding: bool
+    free_only: bool
+    addresses: Annotated[str, AfterValidator(addresses)]
+    outbound_subnets: tuple[Annotated[str, AfterValidator(outbound_subnet)], ...]
+    dns_upstream: Annotated[str, AfterValidator(dns_upstream)]
+
+
+class Notify(Strict):
+    """Where messages go; an empty server is the stack's own ntfy."""
+
+    server: Annotated[str, AfterValidator(server)]
+    topic: Annotated[
+        str,
+        matches("[A-Za-z0-9_-]{1,64}", "no ntfy topic", "letters, digits, '-' and '_', up to 64"),
+    ]
+
+
+class Limits(Strict):
+    """Seconds to wait before giving up."""
+
+    lock_wait_seconds: Annotated[int, Field(ge=1, le=3600)]
+    health_wait_seconds: Annotated[int, Field(ge=10, le=7200)]
+
+
+class Settings(Strict):
+    """Everything the deploy is told: defaults, catalog and the user's own values, validated."""
+
+    host: Host
+    storage: Storage
+    network: Network
+    docker: Docker
+    registry: Registry
+    vpn: Vpn
+    notify: Notify
+    limits: Limits
+    services: dict[str, Service]
+    """The catalog with the user's changes and their own services; disabled ones included."""
+    secrets: dict[str, SecretStr] = Field(repr=False)
+    """The user's own secrets, "service/name"; generated ones are made on the host."""
+
+
+SECTIONS: dict[str, type[Strict]] = {
+    "host": Host,
+    "storage": Storage,
+    "network": Network,
+    "docker": Docker,
+    "registry": Registry,
+    "vpn": Vpn,
+    "notify": Notify,
+    "limits": Limits,
+}
