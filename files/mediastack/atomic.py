@@ -21,10 +21,17 @@ from typing import Any
 
 
 def write(
-    path: str, data: bytes, *, mode: int = 0o644, uid: int | None = None, gid: int | None = None
+    path: str,
+    data: bytes,
+    *,
+    mode: int = 0o644,
+    uid: int | None = None,
+    gid: int | None = None,
+    replace: bool = True,
 ) -> None:
     """Replace `path` by a file with this content, mode and owner (None: as created).
 
+    With replace=False raise FileExistsError when there is one already, whoever made it.
     Raise OSError; the old file is then untouched and nothing is left behind.
     """
     directory, name = os.path.split(os.path.abspath(path))
@@ -44,7 +51,12 @@ def write(
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.replace(temporary, path)
+        if replace:
+            os.replace(temporary, path)
+        else:
+            # link() refuses an existing name, rename() does not.
+            os.link(temporary, path)
+            os.unlink(temporary)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
