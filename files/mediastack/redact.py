@@ -9,6 +9,7 @@ a line in, a line out at once, so that a followed log stays live.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -62,17 +63,14 @@ def main(arguments: list[str]) -> int:
         print("usage: mediastack redact config|text", file=sys.stderr)
         return 2
     # Logs may hold any bytes; they must come out as they went in.
-    source = open(0, encoding="utf-8", errors="surrogateescape", newline="\n", closefd=False)
-    target = open(1, "w", encoding="utf-8", errors="surrogateescape", newline="\n", closefd=False)
-    with source, target:
-        try:
-            for line in maskers[arguments[0]](line.rstrip("\n") for line in source):
-                target.write(line + "\n")
-                target.flush()
-        except BrokenPipeError:
-            # The reader (head, less) has seen enough.
-            sys.stderr.close()
-            return 0
+    lines = (raw.rstrip(b"\n").decode("utf-8", "surrogateescape") for raw in sys.stdin.buffer)
+    try:
+        for line in maskers[arguments[0]](lines):
+            sys.stdout.buffer.write(line.encode("utf-8", "surrogateescape") + b"\n")
+            sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; Python would complain again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

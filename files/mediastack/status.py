@@ -10,8 +10,9 @@ schema is stable (fields are only ever added):
      "attention": [service or "data"], "verdict": str,
      "data": {"present": bool, "error": str},
      "lock": null | {"actor", "pid", "reason", "since"},
-     "services": [{"service", "stack", "zone", "state", "health", "namespace": "ok"|"wrong"|"unknown",
-                   "image", "url", "intent": "run"|"stopped", "reasons": [str]}],
+     "services": [{"service", "stack", "zone", "state", "health", "image", "url",
+                   "namespace": "ok"|"wrong"|"unknown", "intent": "run"|"stopped",
+                   "reasons": [str]}],
      "unwanted": [container names that the configuration does not know],
      "ledger": [the newest entries, oldest first]}
 
@@ -27,14 +28,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mediastack import clock, history, ledger, lock, observe, plan
+from mediastack import clock, ledger, lock, observe, plan, status_table
 from mediastack import config as configuration
 from mediastack.docker_client import Docker
 
 SCHEMA = 1
 LEDGER_COUNT = 5
-COLUMNS = ("service", "zone", "state", "health", "namespace", "image", "url", "intent")
-BOLD, GREEN, RED, DIM, RESET = "\033[1m", "\033[32m", "\033[31m", "\033[2m", "\033[0m"
 
 
 def main(arguments: list[str]) -> int:
@@ -56,7 +55,7 @@ def main(arguments: list[str]) -> int:
         print(json.dumps(found, indent=2))
     else:
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        print("\n".join(table(found, colour=colour)))
+        print("\n".join(status_table.lines(found, colour=colour)))
     return 0
 
 
@@ -195,46 +194,3 @@ def verdict(rows: Sequence[Mapping[str, Any]], data: Mapping[str, Any], path: st
         count = sum(bool(found["reasons"]) for found in rows)
         return f"{count} of {len(rows)} need attention: {', '.join(attention)}{kept}"
     return f"{len(rows) - len(stopped)} services healthy{kept}"
-
-
-def table(found: Mapping[str, Any], *, colour: bool) -> list[str]:
-    """Return the report as lines for a person, grouped by stack, the verdict last."""
-
-    def painted(text: str, code: str) -> str:
-        return f"{code}{text}{RESET}" if colour else text
-
-    cells = [[str(entry[name]) or "-" for name in COLUMNS] for entry in found["services"]]
-    for entry, line in zip(found["services"], cells, strict=True):
-        line[COLUMNS.index("image")] = short_image(entry["image"])
-    widths = [
-        max(len(line[index]) for line in [list(COLUMNS), *cells]) for index in range(len(COLUMNS))
-    ]
-
-    def aligned(line: Sequence[str]) -> str:
-        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        return "  ".join(padded).rstrip()
-
-    lines = [painted(aligned([name.upper() for name in COLUMNS]), BOLD)]
-    stack = None
-    for entry, line in zip(found["services"], cells, strict=True):
-        if entry["stack"] != stack:
-            stack = entry["stack"]
-            lines.append(painted(f"-- {stack}", BOLD))
-        code = RED if entry["reasons"] else DIM if entry["intent"] == "stopped" else GREEN
-        lines.append(painted(aligned(line), code))
-    lines.append("")
-    lines += [f"not wanted any more: {name}" for name in found["unwanted"]]
-    if found["lock"] is not None:
-        holder = found["lock"]
-        lines.append(
-            f"at work: {holder.get('actor', 'somebody')} (pid {holder.get('pid', '?')}) "
-            f"since {history.local_time(str(holder.get('since', '?')))}: {holder.get('reason', '?')}"
-        )
-    lines += [history.line(dict(entry)) for entry in found["ledger"]]
-    lines.append(painted(found["verdict"], RED if found["attention"] else GREEN))
-    return lines
-
-
-def short_image(reference: str) -> str:
-    """Return "sonarr:4.0.20" for "registry:5000/ghcr.io/linuxserver/sonarr:4.0.20@sha256:…"."""
-    return reference.partition("@")[0].rpartition("/")[2]

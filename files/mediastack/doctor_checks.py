@@ -1,0 +1,33 @@
+"""What a check says: one Finding per thing it looked at, passed or not.
+
+A check is a pure function (config, facts) -> [Finding]. `problem` says what is wrong in the words
+of somebody who has to mend it, `fix` what to do about it; both are empty on a pass, which is kept
+because "checked 140 things" is worth more than silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+DEPLOY = "run the deploy again"
+
+
+class Finding(NamedTuple):
+    """What one check says of one subject (a service, a unit, a path)."""
+
+    check: str
+    subject: str
+    ok: bool
+    problem: str = ""
+    fix: str = ""
+
+
+Check = Callable[[Mapping[str, Any], Mapping[str, Any]], list[Finding]]
+
+
+def judge(check: str, subject: str, problem: str, fix: str) -> Finding:
+    """Return a failure when there is a problem, else a pass."""
+    if not problem:
+        return Finding(check, subject, True)
+    return Finding(check, subject, False, problem, fix)

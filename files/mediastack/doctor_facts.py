@@ -1,0 +1,218 @@
+"""Everything that the doctor's checks look at, gathered once and judged by none of this.
+
+Facts come from where the truth is: systemd, Docker, the kernel, the file system - not from what
+the deploy meant to do. What could not be read is None or carries its error, so that a check can say
+so. /data is only touched after the sentinel (read by a child with a deadline) was seen: looking at
+a dead mount may hang for ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import hashlib
+import json
+import os
+import pwd
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from mediastack import clock, doctor_probes, ledger, observe
+from mediastack.docker_client import Docker, DockerError, NotReachable
+
+Facts = dict[str, Any]
+Run = Callable[[Sequence[str]], "str | None"]
+
+TIMEOUT_SECONDS = 20
+DAEMON_SETTINGS = "/etc/docker/daemon.json"
+UNIT_PROPERTIES = "Id,LoadState,UnitFileState,ActiveState,NeedDaemonReload,MainPID"
+
+
+def gather(
+    config: Mapping[str, Any],
+    docker: Docker,
+    *,
+    run: Run | None = None,
+    proc: str = "/proc",
+    now: Callable[[], float] = time.time,
+) -> Facts:
+    """Return the facts; each entry is described at the function that makes it. Raise nothing that
+    the machine's state can cause."""
+    run = run or output
+    facts = docker_facts(config, docker, run, proc)
+    present = doctor_probes.sentinel_present(config)
+    facts.update(
+        units=units(config, run, proc),
+        daemon_settings=json_file(DAEMON_SETTINGS),
+        host_netns=_host_netns(proc),
+        secrets=secrets(config),
+        files=files(config["files"]),
+        data={
+            "present": present,
+            "hardlink_error": doctor_probes.hardlink(config) if present else None,
+        },
+        disks=doctor_probes.disks(config, facts["info"], with_data=present),
+        clock={"now": now(), "synchronised": synchronised(run), "newest": newest_entry()},
+        spool_oldest_seconds=doctor_probes.spool_age(config, now()),
+    )
+    return facts
+
+
+def docker_facts(config: Mapping[str, Any], docker: Docker, run: Run, proc: str) -> Facts:
+    """Return "docker_error" and "state_error" ("" when all is well), "info" (docker info),
+    "observation", "inspected" ({name: inspect}) and "networks"; empty while Docker is away."""
+    facts: Facts = {
+        "docker_error": "",
+        "state_error": "",
+        "info": {},
+        "observation": None,
+        "inspected": {},
+        "networks": [],
+    }
+    try:
+        return facts | {
+            "info": parsed(run(("docker", "info", "--format", "{{json .}}"))),
+            "observation": observe.observe(config, docker, proc),
+            "inspected": {entry["Name"].lstrip("/"): entry for entry in docker.containers()},
+            "networks": docker.networks(),
+        }
+    except (NotReachable, DockerError) as error:
+        return facts | {"docker_error": str(error)}
+    except ValueError as error:
+        # A state file (images.lock) of another release: its reader refuses to guess.
+        return facts | {"state_error": str(error)}
+
+
+def units(config: Mapping[str, Any], run: Run, proc: str) -> dict[str, dict[str, str]]:
+    """Return {unit: its UNIT_PROPERTIES and, when it has a process, "Release" (what that process
+    was started with)}, from one call."""
+    names = [entry["name"] for entry in config["units"]]
+    if not names:
+        return {}
+    shown = run(("systemctl", "show", f"--property={UNIT_PROPERTIES}", "--", *names)) or ""
+    found = {}
+    for block in shown.split("\n\n"):
+        properties = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        pid = properties.get("MainPID", "0")
+        if pid != "0":
+            properties["Release"] = _release(f"{proc}/{pid}/environ")
+        found[properties.get("Id", "")] = properties
+    return found
+
+
+def secrets(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return {path: {"mode","uid","gid","directory"}} of everything below the secrets directory
+    and of every secret file elsewhere. Contents are never read."""
+    top = os.path.join(config["paths"]["etc"], "secrets")
+    paths = [top, *(entry["destination"] for entry in config["secret_files"])]
+    for directory, directories, names in os.walk(top):
+        paths += [os.path.join(directory, name) for name in (*directories, *names)]
+    found = {}
+    for path in paths:
+        with contextlib.suppress(OSError):
+            status = os.lstat(path)
+            found[path] = {
+                "mode": status.st_mode & 0o7777,
+                "uid": status.st_uid,
+                "gid": status.st_gid,
+                "directory": os.path.isdir(path),
+            }
+    return found
+
+
+def files(wanted: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return {path: {"mode","owners" (all its spellings),"sha256" (when wanted)}}; absent ones are
+    left out."""
+    found = {}
+    for entry in wanted:
+        with contextlib.suppress(OSError):
+            status = os.stat(entry["path"])
+            found[entry["path"]] = {
+                "mode": status.st_mode & 0o7777,
+                "owners": _owners(status.st_uid, status.st_gid),
+                "sha256": _sha256(entry["path"]) if entry.get("sha256") else "",
+            }
+    return found
+
+
+def synchronised(run: Run) -> bool | None:
+    """Return whether the clock follows a time server; None where that is not this system's job
+    (in a container) or where systemd does not know."""
+    if (run(("systemd-detect-virt", "--container")) or "none").strip() != "none":
+        return None
+    answer = (run(("timedatectl", "show", "--property=NTPSynchronized", "--value")) or "").strip()
+    return {"yes": True, "no": False}.get(answer)
+
+
+def newest_entry() -> float | None:
+    """Return when the newest ledger entry was written (seconds since the epoch), if there is one.
+
+    A clock before that moment has gone backwards."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        for entry in ledger.read(1):
+            return clock.seconds(entry["time"])
+    return None
+
+
+def json_file(path: str) -> dict[str, Any]:
+    """Return {"value": the object in the file, "error": why there is none}."""
+    try:
+        with open(path, "rb") as stream:
+            value = json.load(stream)
+    except OSError as error:
+        return {"value": {}, "error": str(error.strerror)}
+    except ValueError as error:
+        return {"value": {}, "error": f"not JSON: {error}"}
+    if not isinstance(value, dict):
+        return {"value": {}, "error": "not a JSON object"}
+    return {"value": value, "error": ""}
+
+
+def output(command: Sequence[str]) -> str | None:
+    """Run a command; return its standard output whatever its exit code, None if it cannot run."""
+    try:
+        result = subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout
+
+
+def parsed(text: str | None) -> dict[str, Any]:
+    """Return the JSON object in a command's output, {} when it is none."""
+    with contextlib.suppress(ValueError):
+        value = json.loads(text or "")
+        if isinstance(value, dict):
+            return value
+    return {}
+
+
+def _host_netns(proc: str) -> int | None:
+    with contextlib.suppress(OSError):
+        return os.stat(f"{proc}/1/ns/net").st_ino
+    return None
+
+
+def _release(environ: str) -> str:
+    with contextlib.suppress(OSError), open(environ, "rb") as stream:
+        for variable in stream.read().split(b"\0"):
+            if variable.startswith(b"MEDIASTACK_RELEASE="):
+                return variable.partition(b"=")[2].decode(errors="replace")
+    return ""
+
+
+def _owners(uid: int, gid: int) -> list[str]:
+    user, group = str(uid), str(gid)
+    with contextlib.suppress(KeyError):
+        user = pwd.getpwuid(uid).pw_name
+    with contextlib.suppress(KeyError):
+        group = grp.getgrgid(gid).gr_name
+    return [user, str(uid), f"{user}:{group}", f"{uid}:{gid}"]
+
+
+def _sha256(path: str) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.sha256(stream.read()).hexdigest()

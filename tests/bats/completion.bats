@@ -1,0 +1,81 @@
+# stack-manage.sh --complete, and the Bash completion that asks it
+load helper
+
+# What Bash would offer for these words, the last one being typed; one line, in order.
+completed() {
+  PATH="$REPOSITORY/files:$PATH" bash -c '
+    source "$0/files/stack-manage.completion.bash"
+    COMP_WORDS=(stack-manage.sh "$@")
+    COMP_CWORD=$#
+    _stack_manage
+    echo "${COMPREPLY[*]}"
+  ' "$REPOSITORY" "$@"
+}
+
+@test "first come the stacks and the verbs of the host" {
+  manage --complete
+  assert_output "downloads
+media
+ops
+all
+status
+doctor
+history
+version
+notify-test
+help"
+}
+
+@test "after a stack come its verbs" {
+  manage --complete media
+  assert_output "up
+down
+restart
+pull
+logs
+ps
+config
+exec"
+}
+
+@test "after a verb come the services of that stack" {
+  manage --complete media restart
+  assert_output "plex
+seerr"
+}
+
+@test "after all and a verb come the services of every stack" {
+  manage --complete all up
+  assert_output "gluetun
+qbittorrent
+sonarr
+plex
+seerr
+ntfy
+homepage"
+}
+
+@test "after exec and its service nothing is offered" {
+  manage --complete media exec plex
+  assert_status 0
+  assert_output ""
+}
+
+@test "completion asks for no root and never fails" {
+  export FAKE_UID=1000
+  manage --complete nonsense
+  assert_status 0
+  assert_output ""
+  rm -r "$STACKS"
+  manage --complete
+  assert_status 0
+}
+
+@test "Bash completes a stack, a verb, a service and an option by their beginnings" {
+  [[ "$(completed dow)" == downloads ]]
+  [[ "$(completed downloads re)" == restart ]]
+  [[ "$(completed downloads restart s)" == sonarr ]]
+  [[ "$(completed downloads restart sonarr q)" == qbittorrent ]]
+  [[ "$(completed history --j)" == --json ]]
+  [[ "$(completed help notify)" == notify-test ]]
+}
