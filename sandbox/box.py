@@ -172,8 +172,8 @@ def _create(name: str, tag: str, address: str) -> None:
     arguments += ["--label", f"{names.KEY_LABEL}={state.key_fingerprint(name)}"]
     arguments += ["--label", f"{names.CHECKOUT_LABEL}={state.ROOT}"]
     arguments += ["--network", names.NETWORK, "--ip", address]
-    # Nothing answers name lookups there, and they are refused at once (network.py).
-    arguments += ["--dns", names.GATEWAY, "--dns-search", "."]
+    # It knows the registry and denies all other names at once (name_server.py).
+    arguments += ["--dns", names.NAMES_ADDRESS, "--dns-search", "."]
     arguments += ["--add-host", f"{names.REGISTRY_NAME}:{names.REGISTRY_ADDRESS}"]
     arguments += ["--cgroupns", "private", "--device", "/dev/net/tun", "--device", "/dev/fuse"]
     for capability in CAPABILITIES:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from sandbox import box, engine, images, names, network, progress, registry, state
+from sandbox import box, engine, helpers, images, names, network, progress, state
 from sandbox.command import run
 from sandbox.state import Box
 
@@ -41,7 +41,7 @@ def ensure_images(assume_yes: bool = False) -> dict[str, str]:
     """Build and push the stand-ins; return {reference under the mirror: digest}."""
     engine.ensure(assume_yes)
     network.ensure()
-    registry.ensure()
+    helpers.ensure()
     return images.ensure()
 
 
@@ -78,17 +78,16 @@ def status() -> dict[str, Any]:
         saved = state.load(name)
         current = containers.get(names.box_container(name), "gone")
         boxes[name] = {"state": current, "address": saved.address if saved else ""}
-    helpers = (names.REGISTRY_CONTAINER, names.PACKAGES_CONTAINER)
     return {
         "boxes": boxes,
-        "helpers": {helper: containers.get(helper, "gone") for helper in helpers},
+        "helpers": {helper: containers.get(helper, "gone") for helper in names.HELPERS},
         "registry": names.REGISTRY,
         "closed": network.is_closed(),
     }
 
 
 def _serve(with_images: bool) -> None:
-    registry.ensure()
+    helpers.ensure()
     if with_images:
         images.ensure()
 

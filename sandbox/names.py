@@ -14,15 +14,17 @@ KEY_LABEL = "io.mediastack.key"
 CHECKOUT_LABEL = "io.mediastack.checkout"
 
 NETWORK = "mediastack-sandbox"
-# Sorts before NETWORK: of two networks Docker takes the default route from the first by name, and
-# the package cache is the one container that has a way out.
+# The package cache's second leg, the one way out there is.
 EGRESS_NETWORK = "mediastack-egress"
+EGRESS_SUBNET = "10.89.1.0/24"
+EGRESS_GATEWAY = "10.89.1.1"
 BRIDGE = "msbox0"
 SUBNET = "10.89.0.0/24"
 SUBNET_IPV6 = "2001:db8:89::/64"
 GATEWAY = "10.89.0.1"
 REGISTRY_ADDRESS = "10.89.0.2"
 PACKAGES_ADDRESS = "10.89.0.3"
+NAMES_ADDRESS = "10.89.0.4"
 FIRST_BOX_ADDRESS = 16
 LAST_BOX_ADDRESS = 199
 
@@ -37,6 +39,8 @@ PACKAGES_PROXY = f"http://{PACKAGES_ADDRESS}:{PACKAGES_PORT}"
 
 REGISTRY_CONTAINER = "mediastack-registry"
 PACKAGES_CONTAINER = "mediastack-packages"
+NAMES_CONTAINER = "mediastack-names"
+HELPERS = (REGISTRY_CONTAINER, PACKAGES_CONTAINER, NAMES_CONTAINER)
 REGISTRY_VOLUME = "mediastack-registry"
 PACKAGES_VOLUME = "mediastack-packages"
 IMAGE_PREFIX = "mediastack-sandbox"

@@ -4,9 +4,8 @@ Tests send packets that must not get out and remove the rules that stop them, so
 drops whatever a box sends beyond the sandbox's own bridge, before any box exists. The drop sits in
 the mangle table: dockerd puts its own accepting rules on top of FORWARD at every start and has no
 DOCKER-USER chain for IPv6 on older engines, but it never touches mangle, and a drop there is final.
-The machine itself is closed too (INPUT), its resolver included: a box's name lookups are refused at
-once, which is what a box without internet should see. Packages come from a cache on the bridge that
-alone has a second leg (registry.py).
+The machine itself is closed too (INPUT), its resolver included. Packages come from a cache on the
+bridge that alone has a second leg (helpers.py).
 """
 
 from __future__ import annotations
@@ -77,7 +76,11 @@ def ensure() -> None:
             "--opt", "com.docker.network.bridge.enable_ip_masquerade=false",
         )  # fmt: skip
     if not succeeds(["docker", "network", "inspect", names.EGRESS_NETWORK]):
-        _create(names.EGRESS_NETWORK)
+        _create(
+            names.EGRESS_NETWORK,
+            "--subnet", names.EGRESS_SUBNET,
+            "--gateway", names.EGRESS_GATEWAY,
+        )  # fmt: skip
 
 
 def remove() -> None:

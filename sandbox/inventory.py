@@ -1,0 +1,31 @@
+"""The disposable box as an inventory: its own settings, a pinned host key, a real SSH key."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+_state = Path(__file__).parent.parent / ".sandbox"
+_names = os.environ.get("MEDIASTACK_BOX", "box").split(",")
+_missing = [name for name in _names if not (_state / name / "box.json").exists()]
+if _missing:
+    sys.exit(
+        "no inventory.local.py, and no sandbox box either; fix: scripts/try starts a box,"
+        " or write inventory.local.py as inventory.py shows"
+    )
+_boxes = [json.loads((_state / name / "box.json").read_text(encoding="utf-8")) for name in _names]
+
+hosts = [
+    (
+        box["address"],
+        {
+            "ssh_user": box["user"],
+            "ssh_port": box["ssh_port"],
+            "ssh_key": box["key"],
+            "ssh_known_hosts_file": box["known_hosts"],
+            "settings_file": "sandbox/settings.toml",
+            "secrets_file": ".sandbox/secrets.toml",
+        },
+    )
+    for box in _boxes
+]
