@@ -30,6 +30,7 @@ def observe(config: Mapping[str, Any], docker: Docker, proc: str = "/proc") -> O
     Raise docker_client.NotReachable when Docker does not answer.
     """
     inspected = docker.containers()
+    locked = image_lock.read()
     data = sentinel.probe(config["paths"]["sentinel"])
     containers = [container(entry, config, proc) for entry in inspected]
     _add_lost_sentinels(containers, inspected, config, data, proc)
@@ -38,10 +39,9 @@ def observe(config: Mapping[str, Any], docker: Docker, proc: str = "/proc") -> O
         "data": data,
         "intents": intent.stopped(),
         "images": {
-            service: image_lock.reference(service, entry["image"])
+            service: image_lock.choose(locked.get(service), entry["image"])
             for service, entry in config["services"].items()
         },
-        "locked_images": image_lock.read(),
     }
 
 
@@ -138,9 +138,20 @@ def _inode(path: str) -> int | None:
 def main(arguments: list[str]) -> int:
     """Print the observation as JSON. Exit 1 when Docker does not answer."""
     parser = argparse.ArgumentParser(prog="mediastack observe", description=main.__doc__)
-    parser.parse_args(arguments)
+    parser.add_argument(
+        "--config",
+        metavar="-",
+        choices=["-"],
+        help="take the configuration as JSON from stdin: what a deploy is about to write",
+    )
+    options = parser.parse_args(arguments)
     try:
-        observation = observe(configuration.load(), Docker())
+        if options.config:
+            config = json.load(sys.stdin)
+            config["paths"] = {**configuration.DEFAULT_PATHS, **config.get("paths", {})}
+        else:
+            config = configuration.load()
+        observation = observe(config, Docker())
     except (NotReachable, configuration.ConfigError) as error:
         print(f"mediastack observe: {error}", file=sys.stderr)
         return 1

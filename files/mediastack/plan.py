@@ -13,6 +13,7 @@ while the sentinel is absent.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -73,6 +74,46 @@ def ready(config: Config, observation: Observation, actions: Sequence[Action]) -
         for action in actions
         if action["action"] == "remove" or not waiting or not is_dependent(config, action)
     ]
+
+
+def unwell(config: Config, observation: Observation) -> list[dict[str, str]]:
+    """Return [{"path","problem"}] of what is not as it should be and no action of plan mends:
+    sick services (`path` is the service), services that cannot run, /data that is not there.
+
+    What the user stopped is well, and so are the dependents of a gluetun the user stopped.
+    """
+    primary, _ = _sort_containers(config, observation)
+    intents = observation.get("intents", {})
+    acted_on = {action["service"] for action in plan(config, observation)}
+    data = observation.get("data", {})
+    problems = []
+    gated: set[str] = set()
+    if not data.get("present", True):
+        gated = {name for name, entry in config["services"].items() if entry["data"]}
+        sentinel = str(config.get("paths", {}).get("sentinel", "/data"))
+        problems.append({"path": sentinel, "problem": data.get("error") or "absent"})
+    for _, service in _in_order(config):
+        orphaned = config["services"][service]["zone"] == "vpn" and owner_name(config) in intents
+        if service in intents or service in acted_on or orphaned:
+            continue
+        container = primary.get(service)
+        if container is None or container["status"] != "running":
+            status = container["status"] if container else "absent"
+            because = " (/data is not there)" if service in gated else ""
+            problems.append({"path": service, "problem": status + because})
+        elif config["services"][service]["health"] and container["health"] != "healthy":
+            problems.append({"path": service, "problem": f"health: {container['health']}"})
+    return problems
+
+
+def nothing_observed() -> dict[str, Any]:
+    """Return the observation of a host on which nothing exists yet."""
+    return {"containers": [], "data": {"present": True, "error": ""}, "intents": {}, "images": {}}
+
+
+def dump(value: Any) -> str:
+    """Return a value as one line of JSON, for a program's stdin."""
+    return json.dumps(value, separators=(",", ":"), sort_keys=True)
 
 
 def owner_name(config: Config) -> str:

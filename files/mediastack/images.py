@@ -1,0 +1,79 @@
+"""The images that are about to be needed: on this host, and their digests in the image lock.
+
+Images are fetched before anything is stopped, so that replacing a container costs a restart and not
+a download. What the lock knows is pulled by its digest; for a service it does not know, the digest
+that the tag had when it was pulled is recorded, and from then on the service runs exactly that. Cut
+off at any point, the next run finds what is missing by looking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from mediastack import compose, image_lock
+from mediastack.docker_client import Docker
+
+Pull = Callable[[dict[str, Any], str, list[str]], None]
+
+
+def ensure(
+    config: dict[str, Any],
+    docker: Docker,
+    services: Iterable[str],
+    *,
+    pull: Pull = compose.pull,
+) -> dict[str, str]:
+    """Pull what is absent, lock what is not locked; return {service: why its image is missing}.
+
+    Raise docker_client.NotReachable.
+    """
+    names = list(services)
+    # First, so that a pull asks for the locked digests and not for what the tags are today.
+    image_lock.write_overrides(config)
+    references = _references(config, names)
+    present = docker.images(references.values())
+    absent: dict[str, list[str]] = {}
+    for service in names:
+        if present[references[service]] is None:
+            absent.setdefault(config["services"][service]["stack"], []).append(service)
+    failed: dict[str, str] = {}
+    for stack, missing in absent.items():
+        failed |= _pull(config, docker, stack, missing, references, pull)
+    for service in names:
+        if "@" in references[service] or service in failed:
+            continue
+        # An image built or imported here has no digest, and then nothing is to be locked.
+        if digest := docker.image_digest(references[service]):
+            image_lock.record(service, references[service], digest)
+    image_lock.write_overrides(config)
+    return failed
+
+
+def _references(config: dict[str, Any], services: list[str]) -> dict[str, str]:
+    locked = image_lock.read()
+    return {
+        service: image_lock.choose(locked.get(service), config["services"][service]["image"])
+        for service in services
+    }
+
+
+def _pull(
+    config: dict[str, Any],
+    docker: Docker,
+    stack: str,
+    services: list[str],
+    references: dict[str, str],
+    pull: Pull,
+) -> dict[str, str]:
+    try:
+        pull(config, stack, services)
+        return {}
+    except compose.ComposeError as error:
+        # One image that cannot be had does not keep the others from starting.
+        present = docker.images(references[service] for service in services)
+        return {
+            service: f"image {references[service]} cannot be pulled: {error}"
+            for service in services
+            if present[references[service]] is None
+        }

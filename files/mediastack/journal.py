@@ -1,0 +1,64 @@
+"""What one of us is doing to containers right now: acting.json in the state directory.
+
+A stop that we began and did not finish (kill -9 in the middle of a restart or a backup) leaves a
+container that looks exactly like one the user stopped with `docker stop`. So whoever stops a
+container that is to run again writes it down before and crosses it out after; the keeper then sees
+whose stop it was. An entry that outlives its writer counts until the service runs again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from mediastack import atomic, clock, config
+
+
+@contextlib.contextmanager
+def acting(
+    actor: str, action: str, services: Iterable[str], *, path: str | None = None
+) -> Iterator[None]:
+    """Keep these services written down as being worked on by `actor` while the block runs.
+
+    Left in place when the block raises: what was begun may then be half done.
+    """
+    names = list(services)
+    _change(
+        add={name: {"actor": actor, "action": action, "at": clock.timestamp()} for name in names},
+        path=path,
+    )
+    yield
+    forget(names, path=path)
+
+
+def forget(services: Iterable[str], *, path: str | None = None) -> None:
+    """Cross services out; unknown names are fine."""
+    _change(remove=services, path=path)
+
+
+def entries(*, path: str | None = None) -> dict[str, dict[str, Any]]:
+    """Return {service: {"actor","action","at" (ISO)}} of what was begun and not finished."""
+    recorded: dict[str, Any] = atomic.read_json(path or default_path(), {})
+    return {service: entry for service, entry in recorded.items() if isinstance(entry, dict)}
+
+
+def default_path() -> str:
+    """Return where this house keeps it."""
+    return os.path.join(config.paths()["state"], "acting.json")
+
+
+def _change(
+    *,
+    add: dict[str, dict[str, Any]] | None = None,
+    remove: Iterable[str] = (),
+    path: str | None = None,
+) -> None:
+    path = path or default_path()
+    with atomic.exclusive(path):
+        before = entries(path=path)
+        gone = set(remove)
+        after = {name: entry for name, entry in before.items() if name not in gone} | (add or {})
+        if after != before:
+            atomic.write_json(path, after)
