@@ -1,8 +1,7 @@
 """The verbs behind stack-manage.sh and the deploy: apply, up, down, restart, pull.
 
-What the user asks for is written down first (intent), then done: killed in between, the wish stands
-and whoever looks next fulfils it. `down` removes containers, `up` forgets that they were stopped and
-converges. A service in gluetun's namespace cannot outlive it: stopping gluetun takes its dependents
+What the user asks for is written down first (intent), then done: killed in between, the wish
+stands. `down` removes containers, `up` forgets that they were stopped and converges. A service in gluetun's namespace cannot outlive it: stopping gluetun takes its dependents
 off the host, restarting it brings them back into the new namespace. Results go to stderr, one line
 each; exit 1 when something did not become what was asked for.
 """
@@ -35,10 +34,9 @@ def apply(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     config = configuration.load()
     _require_known(parser, config, options.stacks, [])
-    chosen = options.stacks or None
-    return _finish(
-        "apply", _converge(config, Docker(), options.actor, chosen, wait=not options.no_wait)
-    )
+    wait = not options.no_wait
+    outcome = _converge(config, Docker(), options.actor, options.stacks or None, wait=wait)
+    return _finish("apply", outcome, wait=wait)
 
 
 def up(arguments: list[str]) -> int:
@@ -49,7 +47,7 @@ def up(arguments: list[str]) -> int:
     joined = [name for name in wanted if config["services"][name]["zone"] == "vpn"]
     if joined and owner not in wanted and owner in intent.stopped():
         print(
-            f"mediastack up: {' '.join(joined)} lives in the network of {owner}, which was stopped; "
+            f"mediastack up: {' '.join(joined)}: in the network of {owner}, which is stopped; "
             f"start it first: stack-manage.sh {config['services'][owner]['stack']} up {owner}",
             file=sys.stderr,
         )
@@ -140,7 +138,8 @@ def _down(config: dict[str, Any], stack: str, named: list[str]) -> bool:
         gone += [name for name in plan.dependents(config) if name not in named]
     started = time.monotonic()
     try:
-        compose.down(config, stack, gone)
+        with journal.acting("cli", "down", [name for name in gone if name not in named]):
+            compose.down(config, stack, gone)
         cause = ""
     except compose.ComposeError as error:
         cause = str(error)
@@ -180,8 +179,8 @@ def _converge(
         return str(error)
 
 
-def _finish(verb: str, outcome: stacks.Outcome | str) -> int:
-    """Print what happened, return the exit code."""
+def _finish(verb: str, outcome: stacks.Outcome | str, *, wait: bool = True) -> int:
+    """Print what happened, return the exit code: without `wait`, what still waits is no failure."""
     if isinstance(outcome, str):
         print(f"mediastack {verb}: {outcome}", file=sys.stderr)
         return 1
@@ -192,8 +191,7 @@ def _finish(verb: str, outcome: stacks.Outcome | str) -> int:
     for act in outcome.waiting:
         print(f"mediastack {verb}: {act['service']}: waits to {act['action']}", file=sys.stderr)
     print_sick(verb, outcome.sick)
-    # Without a wait, waiting for gluetun is what was asked for.
-    return 0 if outcome.good or not (outcome.failed or outcome.sick) and outcome.waiting else 1
+    return 1 if outcome.failed or outcome.sick or (wait and outcome.waiting) else 0
 
 
 def print_sick(verb: str, sick: list[dict[str, str]]) -> None:
@@ -237,7 +235,7 @@ def _services(config: dict[str, Any], chosen: list[str]) -> list[str]:
 
 
 def _together(config: dict[str, Any], wanted: list[str]) -> list[str]:
-    """With gluetun its dependents, whose namespace it is; with a dependent gluetun, which it needs."""
+    """Add to gluetun its dependents, whose namespace it is, and to a dependent gluetun."""
     owner, joined = plan.owner_name(config), plan.dependents(config)
     extra = joined if owner in wanted else []
     if any(name in joined for name in wanted):

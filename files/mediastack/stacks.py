@@ -36,11 +36,6 @@ class Outcome(NamedTuple):
     waiting: list[plan.Action]
     sick: list[dict[str, str]]
 
-    @property
-    def good(self) -> bool:
-        """Whether everything that was asked for runs (and was seen healthy, if waited for)."""
-        return not (self.failed or self.waiting or self.sick)
-
 
 def apply(
     config: dict[str, Any],
