@@ -121,7 +121,7 @@ class Service(Strict):
     init: bool = False
 
     environment: dict[str, str] = {}
-    """Never a secret. `{timezone}`, `{puid}`, `{bind_address}` … are filled in from the settings."""
+    """Never a secret. `{timezone}`, `{puid}`, `{bind_address}` … come from the settings."""
     environment_file: str = ""
     command: tuple[str, ...] = ()
     config_path: str = ""
@@ -149,7 +149,11 @@ class Service(Strict):
     @field_validator("image")
     @classmethod
     def _image_names_its_registry(cls, value: str) -> str:
-        if "@" in value or not IMAGE_PATTERN.match(value) or "." not in value.split("/")[0]:
+        if (
+            "@" in value
+            or not IMAGE_PATTERN.match(value)
+            or "." not in value.split("/", maxsplit=1)[0]
+        ):
             raise ValueError(
                 "must be registry/path without tag or digest; "
                 "fix: write it like docker.io/library/nginx and put the tag into `tag`"

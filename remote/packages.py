@@ -6,6 +6,7 @@ half-finished dpkg run of somebody killed is completed first; another apt is wai
 
 import os
 import subprocess
+import urllib.request
 from typing import Any
 
 APT = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Use-Pty=0"]
@@ -18,7 +19,9 @@ def missing(names: "list[str]") -> "list[str]":
         text=True,
         check=False,  # exits 1 when a name is unknown, which is an answer
     )
-    installed = {line.split()[0] for line in query.stdout.splitlines() if line.endswith(" installed")}
+    installed = {
+        line.split()[0] for line in query.stdout.splitlines() if line.endswith(" installed")
+    }
     return [name for name in names if name not in installed]
 
 
@@ -27,12 +30,32 @@ def check(spec: "dict[str, Any]") -> "list[dict[str, str]]":
     return [{"path": name, "problem": "not installed"} for name in missing(spec["packages"])]
 
 
+def add_repository(repository: "dict[str, str]") -> None:
+    """Docker's own repository: its key first, then the source that names the key."""
+    os.makedirs(os.path.dirname(repository["key"]), mode=0o755, exist_ok=True)
+    if not os.path.exists(repository["key"]):
+        try:
+            with urllib.request.urlopen(repository["key_url"], timeout=30) as answer:  # noqa: S310
+                key = answer.read()
+        except OSError as error:
+            raise OSError(
+                f"cannot fetch {repository['key_url']} ({error}); this release has no Docker that"
+                " is new enough of its own; fix: give the host a way there, or use a newer release"
+            ) from error
+        with open(repository["key"], "wb") as handle:
+            handle.write(key)
+    with open(repository["source"], "w", encoding="utf-8") as handle:
+        handle.write(repository["text"])
+
+
 def apply(spec: "dict[str, Any]") -> "list[str]":
     """Install what is missing; services of new packages start with the configuration in place."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     wanted = missing(spec["packages"])
     if not wanted:
         return []
+    if spec["repository"]:
+        add_repository(spec["repository"])
     subprocess.run(["dpkg", "--configure", "-a"], check=True, env=environment)
     subprocess.run([*APT, "-qq", "update"], check=True, env=environment)
     subprocess.run(

@@ -75,10 +75,9 @@ def difference(entry: "dict[str, Any]") -> "dict[str, str] | None":
         problems.append(f"owner {owner} instead of {entry['uid']}:{entry['gid']}")
     if not problems:
         return None
-    result = {"path": path, "problem": ", ".join(problems)}
     if "content differs" in problems:
-        result["old"] = old_text(path)
-    return result
+        return {"path": path, "problem": ", ".join(problems), "old": old_text(path)}
+    return {"path": path, "problem": ", ".join(problems), "content": "same"}
 
 
 def stale(spec: "dict[str, Any]") -> "list[str]":

@@ -1,0 +1,1 @@
+"""One concern per module; each reads as a list of facts about the host."""

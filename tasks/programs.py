@@ -1,0 +1,66 @@
+"""The host's own programs: their environment, the secrets they fill in, the units that run them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from pyinfra.api import deploy
+
+import operations
+from host_configuration import HELPER_UNITS, PROGRAM
+from layout import ENTRY_POINT, HOST_LOCK, Entry
+from operations import Wanted
+from settings import Settings
+
+
+@deploy("Programs")
+def environment() -> None:
+    """A virtual environment holds exactly the wheels of the lock file."""
+    operations.converge(
+        name="Environment",
+        module="programs",
+        wanted=Wanted(
+            {
+                "program": PROGRAM,
+                "wheels": f"{PROGRAM}/wheels",
+                "lock": f"{PROGRAM}/requirements.lock",
+                "lock_hash": hashlib.sha256(HOST_LOCK.read_bytes()).hexdigest(),
+            }
+        ),
+    )
+
+
+@deploy("Programs")
+def secrets(settings: Settings, config: dict[str, Any], entries: list[Entry]) -> None:
+    """Every secret exists once per consumer; configuration that embeds one is filled in."""
+    names = {one["template"] for one in config["secret_files"]}
+    operations.secrets(
+        name="Secrets",
+        path=ENTRY_POINT,
+        wanted=Wanted(
+            {
+                "config": config,
+                "templates": {e["path"]: e["text"] for e in entries if e["path"] in names},
+                "values": {
+                    name: value.get_secret_value() for name, value in settings.secrets.items()
+                },
+            }
+        ),
+    )
+
+
+@deploy("Programs")
+def units(config: dict[str, Any]) -> None:
+    """Our units are enabled, active and run the release that is installed."""
+    operations.converge(
+        name="Units and timers",
+        module="units",
+        wanted=Wanted(
+            {
+                "units": config["units"],
+                "helpers": list(HELPER_UNITS),
+                "release": config["release"],
+            }
+        ),
+    )
