@@ -20,10 +20,12 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 import settings_checks
+import settings_checks_network
+import settings_checks_vpn
 import settings_secrets
 import settings_services
 from service import Secret, Service
-from settings_model import SECTIONS, Settings
+from settings_model import SECTIONS, Parts, Settings
 from settings_problems import Problem, SettingsError, from_pydantic, shown, unknown
 from settings_services import validated
 
@@ -42,6 +44,7 @@ ROOT = Path(__file__).resolve().parent
 SETTINGS_FILE = ROOT / "settings.local.toml"
 SECRETS_FILE = ROOT / "secrets.toml"
 DEFAULTS_FILE = ROOT / "group_data" / "all.py"
+CHECKS = (*settings_checks.CHECKS, *settings_checks_network.CHECKS, *settings_checks_vpn.CHECKS)
 
 
 def load(
@@ -60,15 +63,10 @@ def load(
         problems.append(Problem("services", "must be a table", "write [services.<name>]"))
         overrides = {}
     services, broken = settings_services.merge(overrides, problems)
-    secrets = settings_secrets.read(secrets_file, environment, services, problems)
-    for check in settings_checks.CHECKS:
-        problems.extend(
-            check(
-                settings_checks.Parts(
-                    sections, services, broken, overrides, secrets, secrets_file.name
-                )
-            )
-        )
+    secrets, unsure = settings_secrets.read(secrets_file, environment, services, broken, problems)
+    parts = Parts(sections, services, broken, overrides, secrets, unsure, secrets_file.name)
+    for check in CHECKS:
+        problems.extend(check(parts))
     if problems:
         raise SettingsError([problem.line(settings_file.name) for problem in problems])
     return Settings.model_validate({**sections, "services": services, "secrets": secrets})

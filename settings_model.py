@@ -7,9 +7,10 @@ settings_checks.py. Every message ends in "; fix: …", because it reaches the u
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, Field, SecretStr
 
 from service import Service, Strict
 from settings_values import (
@@ -143,3 +144,33 @@ SECTIONS: dict[str, type[Strict]] = {
     "notify": Notify,
     "limits": Limits,
 }
+
+Table = TypeVar("Table", bound=BaseModel)
+
+
+class Parts(NamedTuple):
+    """The valid parts of settings that may be broken elsewhere: what the checks look at."""
+
+    sections: Mapping[str, BaseModel]
+    services: Mapping[str, Service]
+    """Valid ones, disabled ones included."""
+    broken: set[str]
+    """Names of the services that are not valid and therefore not in `services`."""
+    overrides: Mapping[str, Any]
+    """The user's `services` table as it was written."""
+    secrets: Mapping[str, SecretStr]
+    unsure: set[str]
+    """Secrets that were given but wrong, or whose file could not be read: not "missing"."""
+    secrets_file: str
+
+    def table(self, model: type[Table]) -> Table | None:
+        """Return the table of that type, None when it is not valid."""
+        return next((part for part in self.sections.values() if isinstance(part, model)), None)
+
+    def enabled(self) -> list[Service]:
+        """Return the valid services that shall run."""
+        return [service for service in self.services.values() if service.enabled]
+
+    def owner(self) -> Service | None:
+        """Return the service whose namespace the vpn zone lives in, None when it is not valid."""
+        return next((service for service in self.services.values() if service.owner), None)

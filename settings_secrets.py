@@ -52,12 +52,19 @@ def read(
     file: Path,
     environment: Mapping[str, str],
     services: Mapping[str, Service],
+    broken: set[str],
     problems: list[Problem],
-) -> dict[str, SecretStr]:
-    """Return the secrets given, appending what is wrong with the file, the names and the values."""
+) -> tuple[dict[str, SecretStr], set[str]]:
+    """Return the secrets given, and those that cannot be called missing although they are absent.
+
+    What is wrong with the file, a name or a value is appended to `problems`. Nothing is said of the
+    names below a service that is itself `broken`: what it declares is not known.
+    """
     known = allowed(services)
     values: dict[str, object] = {}
-    for consumer, table in _parse(file, environment, problems).items():
+    tables = _parse(file, environment, problems)
+    unsure = set(known) if tables is None else set()
+    for consumer, table in (tables or {}).items():
         if not isinstance(table, dict):
             shown = _name(str(consumer))
             fix = "put it below the name of its service, like [gluetun]"
@@ -67,7 +74,8 @@ def read(
             reference = f"{consumer}/{name}"
             if reference in known:
                 values[reference] = value
-            else:
+            elif consumer not in broken:
+                unsure.add(nearest(reference, known))
                 problems.append(_unknown(str(consumer), str(name), known, file.name))
     for reference in known:
         if environment.get(variable(reference), "").strip():
@@ -78,16 +86,17 @@ def read(
         if wrong:
             from_environment = environment.get(variable(reference), "").strip()
             source = variable(reference) if from_environment else file.name
+            unsure.add(reference)
             problems.append(Problem(reference.replace("/", "."), *wrong, source))
         elif str(value).strip():
             secrets[reference] = SecretStr(str(value).strip())
-    return secrets
+    return secrets, unsure
 
 
 def _parse(
     file: Path, environment: Mapping[str, str], problems: list[Problem]
-) -> dict[str, object]:
-    """Return the tables of secrets.toml; an absent file is empty."""
+) -> dict[str, object] | None:
+    """Return the tables of secrets.toml, {} when it is absent, None when it cannot be read."""
     try:
         with file.open("rb") as stream:
             problems.extend(_mode_problems(os.fstat(stream.fileno()), environment, file.name))
@@ -106,7 +115,7 @@ def _parse(
         problems.append(
             Problem("", f"is not valid TOML at {where}", '[service] and name = "value"', file.name)
         )
-    return {}
+    return None
 
 
 def _mode_problems(
