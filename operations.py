@@ -11,7 +11,7 @@ import json
 from collections.abc import Generator
 from typing import Any
 
-from mediastack import plan
+from shared import plan
 from pyinfra import host, logger, state
 from pyinfra.api import StringCommand, operation
 

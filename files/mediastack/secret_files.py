@@ -122,15 +122,17 @@ def seed(path: str, data: bytes, *, mode: int, uid: int, gid: int, below: str) -
     return True
 
 
-def fill(template: str, value: Callable[[str, str], str]) -> str:
+def fill(template: str, value: Callable[[str, str], str], text: str | None = None) -> str:
     """Return the template's text with each placeholder replaced by value(name, filter).
 
+    The text is read from the file `template` unless it is given.
     Raise SecretError when the template is unreadable or a placeholder is misspelt; `value` raises
     for secrets it does not know.
     """
     try:
-        with open(template, encoding="utf-8") as stream:
-            text = stream.read()
+        if text is None:
+            with open(template, encoding="utf-8") as stream:
+                text = stream.read()
     except (OSError, UnicodeDecodeError) as error:
         raise SecretError(f"{template}: cannot be read ({error}); run the deploy again") from error
 

@@ -44,15 +44,27 @@ class House(NamedTuple):
     specs: dict[str, dict[str, Any]]
     files: list[dict[str, Any]]
     given: dict[str, str]
+    templates: dict[str, str]
     values: dict[str, str | None]
 
 
-def survey(settings: dict[str, Any], given: dict[str, str]) -> list[Finding]:
-    """Return what is wrong, in the order in which it is to be mended. Raise SecretError."""
+def survey(
+    settings: dict[str, Any], given: dict[str, str], templates: dict[str, str] | None = None
+) -> list[Finding]:
+    """Return what is wrong, in the order in which it is to be mended. Raise SecretError.
+
+    `templates` (text by path) stands for template files that are about to be placed.
+    """
     specs = {f"{spec['service']}/{spec['name']}": spec for spec in settings["secrets"]}
     directory = os.path.join(settings["paths"]["etc"], "secrets")
     house = House(
-        directory, settings["paths"]["config"], specs, settings["secret_files"], given, {}
+        directory,
+        settings["paths"]["config"],
+        specs,
+        settings["secret_files"],
+        given,
+        templates or {},
+        {},
     )
     if odd := [name for name in specs if not NAME.fullmatch(name)]:
         raise SecretError(f"mediastack.toml: secret {odd[0]!r} is not service/name")
@@ -182,11 +194,9 @@ def _filled(house: House, file: dict[str, Any]) -> list[Finding]:
             raise SecretError(f"{template}: secret {name}: {error}") from error
 
     try:
-        wanted = secret_files.fill(template, value).encode()
+        wanted = secret_files.fill(template, value, house.templates.get(template)).encode()
     except _Pending:
         return [Finding(path, problem, "later", *owner)]
     if found == wanted:
         return _attributes(path, *owner)
-    if found is not None and os.stat(template).st_mtime > os.stat(path).st_mtime:
-        problem = "template newer"
     return [Finding(path, problem, "seed" if is_seed else "write", *owner, content=wanted)]

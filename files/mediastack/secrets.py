@@ -25,17 +25,22 @@ from mediastack.secret_survey import Finding, survey
 MAXIMUM_PASSES = 4
 
 
-def check(settings: dict[str, Any], given: dict[str, str]) -> list[dict[str, str]]:
+def check(
+    settings: dict[str, Any], given: dict[str, str], templates: dict[str, str] | None = None
+) -> list[dict[str, str]]:
     """Return [{"path","problem"}] with no value in it. Raise SecretError."""
-    return [{"path": found.path, "problem": found.problem} for found in survey(settings, given)]
+    findings = survey(settings, given, templates)
+    return [{"path": found.path, "problem": found.problem} for found in findings]
 
 
-def apply(settings: dict[str, Any], given: dict[str, str]) -> list[str]:
+def apply(
+    settings: dict[str, Any], given: dict[str, str], templates: dict[str, str] | None = None
+) -> list[str]:
     """Mend what `survey` finds; return the changed paths. Raise SecretError or OSError."""
     changed: list[str] = []
     findings: list[Finding] = []
     for _ in range(MAXIMUM_PASSES):
-        findings = survey(settings, given)
+        findings = survey(settings, given, templates)
         for found in findings:
             if found.action == "refuse":
                 raise SecretError(f"{found.path}: {found.problem}")
@@ -74,28 +79,41 @@ def apply_main(arguments: list[str]) -> int:
     return _verb(
         "secrets-apply",
         arguments,
-        lambda settings, given: {"changed": apply(settings, given), "unused": unused(settings)},
+        lambda settings, given, templates: {
+            "changed": apply(settings, given, templates),
+            "unused": unused(settings),
+        },
     )
 
 
-def given_values() -> dict[str, str]:
-    """Return {"service/name": value} from the JSON on stdin. Raise SecretError, quoting nothing."""
+def given_input() -> tuple[dict[str, Any] | None, dict[str, str], dict[str, str]]:
+    """Return (configuration, templates by path, user values) from the JSON on stdin.
+
+    The deploy hands over all three, so that what it predicts is what the host will be rather than
+    what it is: {"config": {…}, "templates": {path: text}, "values": {"service/name": value}}. Every
+    key may be absent. Raise SecretError, quoting nothing.
+    """
     text = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
     try:
-        values = json.loads(text) if text.strip() else {}
+        given = json.loads(text) if text.strip() else {}
     except ValueError:
-        values = None
-    if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
-        raise SecretError('stdin: not a JSON object like {"service/name": "value"}')
-    return values
+        given = None
+    if not isinstance(given, dict) or given.keys() - {"config", "templates", "values"}:
+        raise SecretError('stdin: not a JSON object like {"values": {"service/name": "value"}}')
+    values, templates = given.get("values", {}), given.get("templates", {})
+    for table in (values, templates):
+        if not isinstance(table, dict) or not all(isinstance(one, str) for one in table.values()):
+            raise SecretError("stdin: values and templates must be objects of strings")
+    return given.get("config"), templates, values
 
 
 def _verb(verb: str, arguments: list[str], act: Callable[..., Any]) -> int:
     if arguments:
-        print(f"usage: mediastack {verb} < values.json", file=sys.stderr)
+        print(f"usage: mediastack {verb} < input.json", file=sys.stderr)
         return 2
     try:
-        print(json.dumps(act(config.load(), given_values())))
+        settings, templates, values = given_input()
+        print(json.dumps(act(settings or config.load(), values, templates)))
     except (SecretError, config.ConfigError) as error:
         print(f"mediastack {verb}: {error}", file=sys.stderr)
         return 1

@@ -1,0 +1,10 @@
+"""What controller and host share: modules of the host package, imported from where they lie."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent / "files"))
+
+from mediastack import plan  # noqa: E402
+
+__all__ = ["plan"]
