@@ -1,0 +1,46 @@
+"""Autoheal: its loop in small form. Restarts what is unhealthy and labelled, with no back-off.
+
+It knows nothing of dependencies and keeps on for ever, as upstream does.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+
+from . import application, control, docker_api
+
+
+def main(_arguments: list[str]) -> int:
+    """Loop until SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    address = application.setting("DOCKER_SOCK", "/var/run/docker.sock")
+    if not address.startswith("tcp://"):
+        raise SystemExit(f"DOCKER_SOCK={address}: this stand-in speaks tcp:// only")
+    interval = float(application.setting("AUTOHEAL_INTERVAL", "5"))
+    control.at_start()
+    time.sleep(float(application.setting("AUTOHEAL_START_PERIOD", "0")))
+    while True:
+        try:
+            heal_once(address)
+        except docker_api.DockerError as error:
+            print(f"autoheal: {error}", file=sys.stderr)
+        time.sleep(interval)
+
+
+def heal_once(address: str) -> None:
+    """Restart every unhealthy container that carries the label. Raises DockerError."""
+    label = application.setting("AUTOHEAL_CONTAINER_LABEL", "autoheal")
+    filters = {"health": ["unhealthy"]}
+    if label != "all":
+        filters["label"] = [f"{label}=true"]
+    for entry in docker_api.containers(address, filters):
+        labels = entry.get("Labels") or {}
+        if labels.get("autoheal", "").lower() == "false" or entry.get("State") == "restarting":
+            continue
+        fallback = application.setting("AUTOHEAL_DEFAULT_STOP_TIMEOUT", "10")
+        grace = labels.get("autoheal.stop.timeout", fallback)
+        name = (entry.get("Names") or ["?"])[0].lstrip("/")
+        print(f"Container {name} ({entry['Id'][:12]}) found to be unhealthy - Restarting now")
+        docker_api.request(address, "POST", f"/containers/{entry['Id']}/restart?t={grace}")
