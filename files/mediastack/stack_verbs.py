@@ -1,9 +1,10 @@
 """The verbs behind stack-manage.sh and the deploy: apply, up, down, restart, pull.
 
 What the user asks for is written down first (intent), then done: killed in between, the wish
-stands. `down` removes containers, `up` forgets that they were stopped and converges. A service in gluetun's namespace cannot outlive it: stopping gluetun takes its dependents
-off the host, restarting it brings them back into the new namespace. Results go to stderr, one line
-each; exit 1 when something did not become what was asked for.
+stands. `down` removes containers, `up` forgets that they were stopped and converges. A service in
+gluetun's namespace cannot outlive it: stopping gluetun takes its dependents off the host,
+restarting it brings them back into the new namespace. Results go to stderr, one line each; exit 1
+when something did not become what was asked for.
 """
 
 from __future__ import annotations
@@ -52,10 +53,12 @@ def up(arguments: list[str]) -> int:
             file=sys.stderr,
         )
         return 1
-    intent.clear(wanted)
-    return _finish(
-        "up", _converge(config, Docker(), "cli", chosen, services=_together(config, wanted))
-    )
+    together = _together(config, wanted)
+    # Explains a `docker stop` of a moment ago, which else would be taken for the latest wish.
+    with journal.acting("cli", "up", wanted):
+        intent.clear(wanted)
+        outcome = _converge(config, Docker(), "cli", chosen, services=together)
+    return _finish("up", outcome)
 
 
 def down(arguments: list[str]) -> int:
@@ -81,29 +84,12 @@ def restart(arguments: list[str]) -> int:
     intent.clear(services)
     stopped = intent.stopped()
     wanted = [name for name in services or _services(config, chosen) if name not in stopped]
-    with _locked(config, f"restart {' '.join(wanted)}"):
-        running = {
-            container["name"]
-            for container in observe.observe(config, docker)["containers"]
-            if container["status"] == "running"
-        }
-        owner = plan.owner_name(config)
-        todo: list[plan.Action] = [
-            {
-                "action": "restart",
-                "service": name,
-                "stack": config["services"][name]["stack"],
-                "reason": "asked for",
-            }
-            for name in wanted
-            # Dependents of a gluetun that restarts are recreated when it is healthy again.
-            if name in running and not (owner in wanted and name in plan.dependents(config))
-        ]
-        causes = acts.at_once(lambda act: _restart(config, docker, act), todo)
+    with journal.acting("cli", "restart", services):
+        causes = _restart_running(config, docker, wanted)
+        together = _together(config, wanted)
+        outcome = _converge(config, docker, "cli", chosen, services=together)
     for name, cause in causes.items():
         print(f"mediastack restart: {name}: {cause}", file=sys.stderr)
-    together = _together(config, wanted)
-    outcome = _converge(config, docker, "cli", chosen, services=together)
     return max(_finish("restart", outcome), 1 if causes else 0)
 
 
@@ -128,6 +114,28 @@ def pull(arguments: list[str]) -> int:
             "cli", stack, "pull failed" if cause else "pulled", started=started, cause=cause
         )
     return failed
+
+
+def _restart_running(config: dict[str, Any], docker: Docker, wanted: list[str]) -> dict[str, str]:
+    owner, joined = plan.owner_name(config), plan.dependents(config)
+    with _locked(config, f"restart {' '.join(wanted)}"):
+        running = {
+            container["name"]
+            for container in observe.observe(config, docker)["containers"]
+            if container["status"] == "running"
+        }
+        todo: list[plan.Action] = [
+            {
+                "action": "restart",
+                "service": name,
+                "stack": config["services"][name]["stack"],
+                "reason": "asked for",
+            }
+            for name in wanted
+            # Dependents of a gluetun that restarts are recreated when it is healthy again.
+            if name in running and not (owner in wanted and name in joined)
+        ]
+        return acts.at_once(lambda act: _restart(config, docker, act), todo)
 
 
 def _down(config: dict[str, Any], stack: str, named: list[str]) -> bool:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from mediastack import acts, images, lock, observe, plan
+from mediastack import acts, images, lock, observe, plan, user_stops
 from mediastack.docker_client import Docker
 
 ATTEMPTS = 3
@@ -66,7 +66,7 @@ def apply(
     done: list[plan.Action] = []
     while True:
         with lock.hold(actor, "converging the stacks", wait_seconds=lock_wait_seconds):
-            todo, now = _look(config, docker, stacks, services, failed)
+            todo, now = _look(config, docker, actor, stacks, services, failed)
             fetch = [act["service"] for act in todo if act["action"] in ("create", "recreate")]
             if fetch and (missing := images.ensure(config, docker, _unique(fetch))):
                 failed |= missing
@@ -74,7 +74,7 @@ def apply(
                     acts.record(actor, service, "image missing", cause=cause)
             if fetch:
                 # Images were locked or are missing: what is wanted may have changed.
-                todo, now = _look(config, docker, stacks, services, failed)
+                todo, now = _look(config, docker, actor, stacks, services, failed)
             for act in now:
                 attempts[act["service"]] += 1
                 if attempts[act["service"]] > ATTEMPTS:
@@ -160,12 +160,15 @@ def require_network(config: dict[str, Any], docker: Docker) -> None:
 def _look(
     config: dict[str, Any],
     docker: Docker,
+    actor: str,
     stacks: Sequence[str] | None,
     services: Sequence[str] | None,
     failed: dict[str, str],
 ) -> tuple[list[plan.Action], list[plan.Action]]:
     """Return the planned actions asked for and not given up, and of these the ready ones."""
     observation = observe.observe(config, docker)
+    # A bare `docker stop` of a moment ago must not be undone by a deploy.
+    user_stops.note(docker, observation, time.time(), actor)
     actions = plan.plan(config, observation)
     todo = [
         act

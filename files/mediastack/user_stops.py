@@ -1,0 +1,120 @@
+"""Did the user stop this container with a bare `docker stop`? Then it stays stopped.
+
+Docker does not keep why a container ended, but it remembers its last 256 events: a `stop` for the
+container after its last `start` means that somebody asked for it; a crash, a kill or a boot leaves
+none. It was the user, unless the journal or the mount guard says that it was one of us, or dockerd
+had only just started (without live-restore it then stops what survived its predecessor, and says
+so with the same event). The wish is recorded as an intent. Likewise a service that counts as
+stopped and was started since with a bare `docker start` is wanted again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
+
+from mediastack import clock, intent, journal, ledger, mount_guard
+from mediastack.docker_client import Docker
+
+LOOK_BACK_SECONDS = 10.0
+# Docker says "exited" some milliseconds before it tells of the stop.
+UNDECIDED_SECONDS = 1.0
+DOCKERD_SETTLES_SECONDS = 20.0
+DOCKERD_PID_FILE = "/run/docker.pid"
+BY = "docker stop"
+
+
+class Wishes(NamedTuple):
+    """Services that the user stopped, started, and those of which it cannot be said yet."""
+
+    stopped: list[str]
+    started: list[str]
+    undecided: list[str]
+
+
+def note(docker: Docker, observation: dict[str, Any], now: float, actor: str) -> Wishes:
+    """Find the user's wishes and make them intents, on disk and in `observation`.
+
+    Raise docker_client.NotReachable.
+    """
+    ours = {*journal.entries(), *mount_guard.load()["stopped"]}
+    wishes = find(docker, observation, ours, now, dockerd_started())
+    if wishes.stopped:
+        intent.stop(wishes.stopped, BY, verb="stop")
+    if wishes.started:
+        intent.clear(wishes.started)
+    for service in wishes.stopped:
+        ledger.append(actor, service, "stopped by the user", cause="bare docker stop")
+    for service in wishes.started:
+        ledger.append(actor, service, "started by the user", cause="bare docker start")
+    if wishes.stopped or wishes.started:
+        observation["intents"] = intent.stopped()
+    return wishes
+
+
+def find(
+    docker: Docker, observation: Mapping[str, Any], ours: set[str], now: float, dockerd: float
+) -> Wishes:
+    """Like note, but change nothing. `ours` are services that one of us stopped, `dockerd` is when
+    it started (seconds since the epoch)."""
+    wishes = Wishes([], [], [])
+    for container in observation["containers"]:
+        service = container["service"]
+        intended = observation["intents"].get(service)
+        if container["name"] != service:
+            continue
+        if intended is not None:
+            if container["status"] == "running" and _later(container["started_at"], intended):
+                wishes.started.append(service)
+            continue
+        if container["status"] != "exited" or service in ours:
+            continue
+        finished = docker_seconds(container["finished_at"])
+        if finished is None:
+            continue
+        if 0 <= now - finished < UNDECIDED_SECONDS:
+            wishes.undecided.append(service)
+            continue
+        since = max(finished - LOOK_BACK_SECONDS, dockerd + DOCKERD_SETTLES_SECONDS)
+        only = {"type": "container", "container": [container["id"]]}
+        if since < now and asked_to_stop(docker.events(since, now, only)):
+            wishes.stopped.append(service)
+    return wishes
+
+
+def asked_to_stop(events: Iterable[Mapping[str, Any]]) -> bool:
+    """Say whether the last of start and stop among one container's events is a stop."""
+    last = ""
+    for event in events:
+        if event.get("Action") in ("start", "stop"):
+            last = str(event["Action"])
+    return last == "stop"
+
+
+def docker_seconds(text: str) -> float | None:
+    """Return Docker's "2026-11-23T22:15:49.123456789Z" as seconds, None for "never" (year 1)."""
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)", text)
+    if match is None or text.startswith("0001-"):
+        return None
+    whole, fraction, zone = match.groups()
+    moment = datetime.fromisoformat(whole + ("+00:00" if zone == "Z" else zone))
+    return moment.astimezone(timezone.utc).timestamp() + float(fraction or 0)
+
+
+def dockerd_started(pid_file: str = DOCKERD_PID_FILE) -> float:
+    """Return when dockerd wrote its pid file, 0.0 when there is none to be seen."""
+    try:
+        return os.stat(pid_file).st_mtime
+    except OSError:
+        return 0.0
+
+
+def _later(started_at: str, intended: Mapping[str, Any]) -> bool:
+    started = docker_seconds(started_at)
+    try:
+        return started is not None and started > clock.seconds(intended["at"])
+    except (KeyError, ValueError):
+        return False
