@@ -38,8 +38,8 @@ class Problem(NamedTuple):
 
     def line(self, default_file: str) -> str:
         """Return the one line the user reads."""
-        place = f"{self.file or default_file}: {self.path}" if self.path else default_file
-        return f"{place}: {self.wrong}; fix: {self.fix}"
+        place = f"{self.path}: " if self.path else ""
+        return f"{self.file or default_file}: {place}{self.wrong}; fix: {self.fix}"
 
 
 class SettingsError(Exception):
