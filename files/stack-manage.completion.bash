@@ -1,5 +1,5 @@
 # Bash completion of stack-manage.sh: the program itself answers (--complete), so what is offered is
-# what this host has. Installed as /usr/share/bash-completion/completions/stack-manage.sh.
+# what this host has. Installed as /etc/bash_completion.d/stack-manage.
 # shellcheck shell=bash
 
 _stack_manage() {

@@ -140,7 +140,7 @@ def _wanted(config: Config, facts: Facts) -> Iterator[tuple[str, Mapping[str, An
     for stack in config["stacks"].values():
         for service in stack["services"]:
             entry = config["services"][service]
-            if service in facts["observation"]["intents"]:
+            if status.stopped(config, facts["observation"], service):
                 continue
             if entry["data"] and not facts["data"]["present"]:
                 continue

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from mediastack import doctor_probes
 from mediastack.doctor_checks import DEPLOY, Check, Finding, judge
 
 Config = Mapping[str, Any]
@@ -29,22 +30,28 @@ def secrets(config: Config, facts: Facts) -> list[Finding]:
 
 
 def managed_files(config: Config, facts: Facts) -> list[Finding]:
-    """Every file that the deploy wrote is there, with its mode, owner and content."""
+    """Everything that the deploy placed is there, with its kind, mode, owner and content."""
     findings = []
-    for entry in config["files"]:
-        path, problem = entry["path"], ""
-        found = facts["files"].get(path)
-        mode = entry.get("mode")
-        if found is None:
-            problem = "is missing"
-        elif mode and found["mode"] != int(str(mode), 8):
-            problem = f"has mode {found['mode']:04o} instead of {int(str(mode), 8):04o}"
-        elif entry.get("owner") and str(entry["owner"]) not in found["owners"]:
-            problem = f"belongs to {found['owners'][2]} instead of {entry['owner']}"
-        elif entry.get("sha256") and found["sha256"] != entry["sha256"]:
-            problem = "was changed by hand"
-        findings.append(judge("file", path, problem, DEPLOY))
+    for entry in doctor_probes.reachable_files(config, facts["data"]["present"]):
+        problem = _differs(entry, facts["files"].get(entry["path"]))
+        findings.append(judge("file", entry["path"], problem, DEPLOY))
     return findings
+
+
+def _differs(entry: Mapping[str, Any], found: Mapping[str, Any] | None) -> str:
+    """Everything but the path is optional in an entry."""
+    if found is None:
+        return "is missing"
+    if entry.get("kind", found["kind"]) != found["kind"]:
+        return f"is a {found['kind']} instead of a {entry['kind']}"
+    if "mode" in entry and found["mode"] != int(entry["mode"], 8):
+        return f"has mode {found['mode']:04o} instead of {entry['mode']}"
+    wanted = (entry.get("uid", found["uid"]), entry.get("gid", found["gid"]))
+    if wanted != (found["uid"], found["gid"]):
+        return f"belongs to {found['uid']}:{found['gid']} instead of {wanted[0]}:{wanted[1]}"
+    if entry.get("sha256") and found["sha256"] != entry["sha256"]:
+        return "was changed after the deploy wrote it"
+    return ""
 
 
 def _wanted_secrets(config: Config) -> dict[str, Mapping[str, Any]]:

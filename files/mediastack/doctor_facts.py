@@ -9,11 +9,10 @@ a dead mount may hang for ever.
 from __future__ import annotations
 
 import contextlib
-import grp
 import hashlib
 import json
 import os
-import pwd
+import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,6 +25,7 @@ Facts = dict[str, Any]
 Run = Callable[[Sequence[str]], "str | None"]
 
 TIMEOUT_SECONDS = 20
+KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
 DAEMON_SETTINGS = "/etc/docker/daemon.json"
 UNIT_PROPERTIES = "Id,LoadState,UnitFileState,ActiveState,NeedDaemonReload,MainPID"
 
@@ -48,7 +48,7 @@ def gather(
         daemon_settings=json_file(DAEMON_SETTINGS),
         host_netns=_host_netns(proc),
         secrets=secrets(config),
-        files=files(config["files"]),
+        files=files(doctor_probes.reachable_files(config, present)),
         data={
             "present": present,
             "hardlink_error": doctor_probes.hardlink(config) if present else None,
@@ -95,10 +95,12 @@ def units(config: Mapping[str, Any], run: Run, proc: str) -> dict[str, dict[str,
     found = {}
     for block in shown.split("\n\n"):
         properties = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        if "Id" not in properties:
+            continue
         pid = properties.get("MainPID", "0")
         if pid != "0":
             properties["Release"] = _release(f"{proc}/{pid}/environ")
-        found[properties.get("Id", "")] = properties
+        found[properties["Id"]] = properties
     return found
 
 
@@ -123,16 +125,18 @@ def secrets(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def files(wanted: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return {path: {"mode","owners" (all its spellings),"sha256" (when wanted)}}; absent ones are
-    left out."""
+    """Return {path: {"kind","mode","uid","gid","sha256" (when wanted)}}; absent ones left out."""
     found = {}
     for entry in wanted:
         with contextlib.suppress(OSError):
-            status = os.stat(entry["path"])
+            status = os.lstat(entry["path"])
+            kind = KINDS.get(stat.S_IFMT(status.st_mode), "other")
             found[entry["path"]] = {
+                "kind": kind,
                 "mode": status.st_mode & 0o7777,
-                "owners": _owners(status.st_uid, status.st_gid),
-                "sha256": _sha256(entry["path"]) if entry.get("sha256") else "",
+                "uid": status.st_uid,
+                "gid": status.st_gid,
+                "sha256": _sha256(entry["path"]) if kind == "file" and entry.get("sha256") else "",
             }
     return found
 
@@ -202,15 +206,6 @@ def _release(environ: str) -> str:
             if variable.startswith(b"MEDIASTACK_RELEASE="):
                 return variable.partition(b"=")[2].decode(errors="replace")
     return ""
-
-
-def _owners(uid: int, gid: int) -> list[str]:
-    user, group = str(uid), str(gid)
-    with contextlib.suppress(KeyError):
-        user = pwd.getpwuid(uid).pw_name
-    with contextlib.suppress(KeyError):
-        group = grp.getgrgid(gid).gr_name
-    return [user, str(uid), f"{user}:{group}", f"{uid}:{gid}"]
 
 
 def _sha256(path: str) -> str:

@@ -19,6 +19,14 @@ def sentinel_present(config: Mapping[str, Any]) -> bool:
     return sentinel.probe(config["paths"]["sentinel"])["present"]
 
 
+def reachable_files(config: Mapping[str, Any], present: bool) -> list[Mapping[str, Any]]:
+    """Return the managed files that may be looked at: those below /data only when it is there."""
+    below = f"{config['paths']['data'].rstrip('/')}/"
+    return [
+        entry for entry in config["files"] if present or not f"{entry['path']}/".startswith(below)
+    ]
+
+
 def hardlink(config: Mapping[str, Any]) -> str:
     """Link a hidden empty file from torrents to media; return "" or why that failed.
 
@@ -67,12 +75,16 @@ def disks(
 
 
 def spool_age(config: Mapping[str, Any], now: float) -> float:
-    """Return for how many seconds the oldest message has been waiting, 0 when none is."""
+    """Return for how many seconds the oldest message has been waiting, 0 when none is.
+
+    Names begin with the nanosecond of their birth; a file's own time changes when the sender folds
+    later messages into it.
+    """
     ages = [0.0]
     for path in glob.glob(os.path.join(config["paths"]["state"], *SPOOL, "*.json")):
-        # Delivered meanwhile: then it is not waiting.
-        with contextlib.suppress(OSError):
-            ages.append(now - os.stat(path).st_mtime)
+        born = os.path.basename(path).partition("-")[0]
+        if born.isdecimal():
+            ages.append(now - int(born) / 1e9)
     return max(ages)
 
 

@@ -87,7 +87,6 @@ def report(
     ]
     data = observation["data"]
     attention = [found["service"] for found in rows if found["reasons"]]
-    stopped = sum(found["intent"] == "stopped" for found in rows)
     if not data["present"]:
         attention.insert(0, "data")
     return {
@@ -95,7 +94,7 @@ def report(
         "release": config.get("release", ""),
         "time": clock.timestamp(),
         "healthy": sum(not found["reasons"] and found["intent"] == "run" for found in rows),
-        "stopped": stopped,
+        "stopped": sum(found["intent"] == "stopped" for found in rows),
         "total": len(rows),
         "attention": attention,
         "verdict": verdict(rows, data, config["paths"]["data"]),
@@ -122,7 +121,7 @@ def row(
     """Return one service's line of the report."""
     entry = config["services"][service]
     container = primary(observation, service)
-    intended = "stopped" if service in observation["intents"] else "run"
+    intended = "stopped" if stopped(config, observation, service) else "run"
     state = container["status"] if container else "absent"
     health = container["health"] if container else "none"
     placed = namespace(config, observation, service, host_netns)
@@ -147,6 +146,13 @@ def row(
         "intent": intended,
         "reasons": reasons if intended == "run" else [],
     }
+
+
+def stopped(config: Mapping[str, Any], observation: Mapping[str, Any], service: str) -> bool:
+    """Say whether the user stopped it, or the service whose network namespace it lives in."""
+    intents = observation["intents"]
+    joined = config["services"][service]["zone"] == "vpn"
+    return service in intents or (joined and plan.owner_name(config) in intents)
 
 
 def primary(observation: Mapping[str, Any], service: str) -> Mapping[str, Any] | None:
@@ -183,14 +189,14 @@ def namespace(
 
 def verdict(rows: Sequence[Mapping[str, Any]], data: Mapping[str, Any], path: str) -> str:
     """Return the last line: what a person must know when reading nothing else."""
-    stopped = [found["service"] for found in rows if found["intent"] == "stopped"]
+    off = [found["service"] for found in rows if found["intent"] == "stopped"]
     attention = [
         f"{found['service']} ({found['reasons'][0]})" for found in rows if found["reasons"]
     ]
-    kept = f"; stopped by you: {', '.join(stopped)}" if stopped else ""
+    kept = f"; stopped by you: {', '.join(off)}" if off else ""
     if not data["present"]:
         attention.insert(0, f"{path} is missing ({data['error'] or 'no sentinel'})")
     if attention:
         count = sum(bool(found["reasons"]) for found in rows)
         return f"{count} of {len(rows)} need attention: {', '.join(attention)}{kept}"
-    return f"{len(rows) - len(stopped)} services healthy{kept}"
+    return f"{len(rows) - len(off)} services healthy{kept}"
