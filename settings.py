@@ -150,6 +150,6 @@ def _sections(
             sections[name] = validated(model, {**defaults.get(name, {}), **table})
         except ValidationError as error:
             for problem in from_pydantic(error, name, model.model_fields):
-                key = re.split(r"[.\[]", problem.path)[1]
-                problems.append(problem if key in table else problem._replace(file=file.name))
+                users = any(problem.path.startswith(f"{name}.{key}") for key in table)
+                problems.append(problem if users else problem._replace(file=file.name))
     return sections

@@ -39,7 +39,9 @@ class Problem(NamedTuple):
     def line(self, default_file: str) -> str:
         """Return the one line the user reads."""
         place = f"{self.path}: " if self.path else ""
-        return f"{self.file or default_file}: {place}{self.wrong}; fix: {self.fix}"
+        text = f"{self.file or default_file}: {place}{self.wrong}; fix: {self.fix}"
+        # A key or value may hold anything TOML can quote; the message stays one harmless line.
+        return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 class SettingsError(Exception):
