@@ -10,6 +10,7 @@ Facts: Docker Engine API 1.41-1.52; events carry only Type, Action, Actor since 
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -33,12 +34,13 @@ class Docker:
 
     def __init__(
         self,
-        base_url: str = SOCKET,
+        base_url: str | None = None,
         *,
         timeout_seconds: float = TIMEOUT_SECONDS,
         connect: Callable[[], Any] | None = None,
     ) -> None:
-        self._base_url = base_url
+        # DOCKER_HOST as the docker command takes it, so that both talk to one engine.
+        self._base_url = base_url or os.environ.get("DOCKER_HOST") or SOCKET
         self._timeout_seconds = timeout_seconds
         self._connect = connect or self._connect_sdk
         self._local = threading.local()

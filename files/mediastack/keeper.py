@@ -45,6 +45,8 @@ PASS_SECONDS = 10.0
 SOON_SECONDS = 1.0
 ALERT_SECONDS = 120.0
 LOCK_PATIENCE_SECONDS = 5.0
+# Long enough for one who only asks who holds it, or for the guard's stops.
+LOCK_MOMENT_SECONDS = 2.0
 END_SECONDS = 60.0
 MOUNTS = "/proc/self/mountinfo"
 
@@ -60,6 +62,7 @@ def main(arguments: list[str]) -> int:
     guard_at = pass_at = now
     guarded_at = 0.0
     job: Future[stacks.Outcome] | None = None
+    asked: list[str] = []
     causes: dict[str, str] = {}
     with open(MOUNTS, "rb") as mounts, ThreadPoolExecutor(1) as worker:
         poller = select.poll()
@@ -78,7 +81,7 @@ def main(arguments: list[str]) -> int:
                 # A starting container makes a dozen mounts; one look at the end of them is enough.
                 guard_at = min(guard_at, max(time.monotonic(), guarded_at + GUARD_PAUSE_SECONDS))
             if job is not None and job.done():
-                causes |= _result(job)
+                causes |= _result(job, asked)
                 job = None
             if time.monotonic() < min(guard_at, pass_at if job is None else guard_at):
                 continue
@@ -97,7 +100,8 @@ def main(arguments: list[str]) -> int:
                 soon = todo["soon"] or time.monotonic() < alert_until
                 pass_at = time.monotonic() + (SOON_SECONDS if soon else PASS_SECONDS)
                 if todo["apply"]:
-                    job = worker.submit(converge, config, docker, todo["apply"])
+                    asked = todo["apply"]
+                    job = worker.submit(converge, config, docker, asked)
                     job.add_done_callback(lambda _: _wake(writing))
 
 
@@ -176,12 +180,14 @@ def converge(config: dict[str, Any], docker: Docker, services: list[str]) -> sta
     return stacks.apply(config, docker, ACTOR, services=services, wait=False, lock_wait_seconds=0.0)
 
 
-def _result(job: Future[stacks.Outcome]) -> dict[str, str]:
+def _result(job: Future[stacks.Outcome], asked: list[str]) -> dict[str, str]:
     """Causes of failure by service; a pass that could not be made is no service's failure."""
     try:
         return job.result().failed
     except (lock.Busy, NotReachable, DockerError, stacks.StackError, OSError, ValueError) as error:
         print(f"mediastack keeper: {error}", file=sys.stderr)
+        state = atomic.read_json(_state_path(), keeper_step.initial_state())
+        atomic.write_json(_state_path(), keeper_step.take_back(state, asked, time.time()))
         return {}
 
 

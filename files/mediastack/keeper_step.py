@@ -92,6 +92,18 @@ def attempted(record: Mapping[str, Any] | None, now: float) -> dict[str, Any]:
     return {"attempts": attempts, "last": now, "next": now + pause, "told": told}
 
 
+def take_back(state: State, services: list[str], now: float) -> State:
+    """Return the state as if the last attempt at these services had not been made: it was not,
+    because the lock was held or Docker away. The next may follow in a second."""
+    state = copy.deepcopy(state)
+    for service in services:
+        record = state["services"].pop(service, None)
+        if record is not None and record["attempts"] > 1:
+            record |= {"attempts": record["attempts"] - 1, "next": now + 1.0}
+            state["services"][service] = record
+    return state
+
+
 def _tell(todo: Next, services: dict[str, Any], causes: Mapping[str, str]) -> None:
     for service, record in services.items():
         if record["attempts"] >= ATTEMPTS_BEFORE_NOTICE and not record["told"]:
