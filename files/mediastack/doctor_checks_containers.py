@@ -73,7 +73,7 @@ def image_lock(config: Config, facts: Facts) -> list[Finding]:
     """Every wanted service has its exact digest in the image lock, so that a rebuild finds it."""
     findings = []
     for service, _ in _wanted(config, facts):
-        locked = facts["observation"]["locked_images"].get(service) or {}
+        locked = facts["image_lock"].get(service) or {}
         problem = "" if locked.get("digest") else "is not in images.lock"
         findings.append(judge("image-lock", service, problem, DEPLOY))
     return findings

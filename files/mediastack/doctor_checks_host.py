@@ -73,7 +73,7 @@ def daemon_settings(config: Config, facts: Facts) -> list[Finding]:
     path = "/etc/docker/daemon.json"
     settings = facts["daemon_settings"]
     if settings["error"]:
-        return [judge("docker-settings", path, settings["error"], DEPLOY)]
+        return [judge("docker-settings", path, f"cannot be read: {settings['error']}", DEPLOY)]
     value, info = settings["value"], facts["info"]
     rotation = "" if (value.get("log-opts") or {}).get("max-size") else "sets no log-opts.max-size"
     restore = "" if value.get("live-restore") is True else "does not set live-restore"

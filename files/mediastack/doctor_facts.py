@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from mediastack import clock, doctor_probes, ledger, observe
+from mediastack import clock, doctor_probes, image_lock, ledger, observe, status
 from mediastack.docker_client import Docker, DockerError, NotReachable
 
 Facts = dict[str, Any]
@@ -46,7 +46,7 @@ def gather(
     facts.update(
         units=units(config, run, proc),
         daemon_settings=json_file(DAEMON_SETTINGS),
-        host_netns=_host_netns(proc),
+        host_netns=status.host_netns(proc),
         secrets=secrets(config),
         files=files(doctor_probes.reachable_files(config, present)),
         data={
@@ -62,18 +62,21 @@ def gather(
 
 def docker_facts(config: Mapping[str, Any], docker: Docker, run: Run, proc: str) -> Facts:
     """Return "docker_error" and "state_error" ("" when all is well), "info" (docker info),
-    "observation", "inspected" ({name: inspect}) and "networks"; empty while Docker is away."""
+    "observation", "image_lock", "inspected" ({name: inspect}), "networks"; empty while Docker is
+    away."""
     facts: Facts = {
         "docker_error": "",
         "state_error": "",
         "info": {},
         "observation": None,
+        "image_lock": {},
         "inspected": {},
         "networks": [],
     }
     try:
         return facts | {
             "info": parsed(run(("docker", "info", "--format", "{{json .}}"))),
+            "image_lock": image_lock.read(),
             "observation": observe.observe(config, docker, proc),
             "inspected": {entry["Name"].lstrip("/"): entry for entry in docker.containers()},
             "networks": docker.networks(),
@@ -114,11 +117,11 @@ def secrets(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     found = {}
     for path in paths:
         with contextlib.suppress(OSError):
-            status = os.lstat(path)
+            seen = os.lstat(path)
             found[path] = {
-                "mode": status.st_mode & 0o7777,
-                "uid": status.st_uid,
-                "gid": status.st_gid,
+                "mode": seen.st_mode & 0o7777,
+                "uid": seen.st_uid,
+                "gid": seen.st_gid,
                 "directory": os.path.isdir(path),
             }
     return found
@@ -129,13 +132,13 @@ def files(wanted: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     found = {}
     for entry in wanted:
         with contextlib.suppress(OSError):
-            status = os.lstat(entry["path"])
-            kind = KINDS.get(stat.S_IFMT(status.st_mode), "other")
+            seen = os.lstat(entry["path"])
+            kind = KINDS.get(stat.S_IFMT(seen.st_mode), "other")
             found[entry["path"]] = {
                 "kind": kind,
-                "mode": status.st_mode & 0o7777,
-                "uid": status.st_uid,
-                "gid": status.st_gid,
+                "mode": seen.st_mode & 0o7777,
+                "uid": seen.st_uid,
+                "gid": seen.st_gid,
                 "sha256": _sha256(entry["path"]) if kind == "file" and entry.get("sha256") else "",
             }
     return found
@@ -192,12 +195,6 @@ def parsed(text: str | None) -> dict[str, Any]:
         if isinstance(value, dict):
             return value
     return {}
-
-
-def _host_netns(proc: str) -> int | None:
-    with contextlib.suppress(OSError):
-        return os.stat(f"{proc}/1/ns/net").st_ino
-    return None
 
 
 def _release(environ: str) -> str:

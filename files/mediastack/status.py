@@ -44,13 +44,12 @@ def main(arguments: list[str]) -> int:
     config = configuration.load()
     observation = observe.observe(config, Docker())
     try:
-        host = host_netns()
         holder = lock.holder()
         entries = ledger.read(LEDGER_COUNT)
     except OSError as error:
         print(f"mediastack status: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
-    found = report(config, observation, host_netns=host, holder=holder, entries=entries)
+    found = report(config, observation, host_netns=host_netns(), holder=holder, entries=entries)
     if options.json:
         print(json.dumps(found, indent=2))
     else:
@@ -59,9 +58,12 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def host_netns(proc: str = "/proc") -> int:
-    """Return the inode of the machine's own network namespace. Raise OSError."""
-    return os.stat(f"{proc}/1/ns/net").st_ino
+def host_netns(proc: str = "/proc") -> int | None:
+    """Return the inode of the machine's own network namespace, None when it may not be read."""
+    try:
+        return os.stat(f"{proc}/1/ns/net").st_ino
+    except OSError:
+        return None
 
 
 def report(

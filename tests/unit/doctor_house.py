@@ -136,9 +136,6 @@ def observation() -> dict[str, Any]:
             "data": {"present": True, "definite": True, "error": "", "identity": (1, 2)},
             "intents": {},
             "images": {name: f"ghcr.io/x/{name}:1@{DIGEST}" for name in SERVICES},
-            "locked_images": {
-                name: {"image": f"ghcr.io/x/{name}:1", "digest": DIGEST} for name in SERVICES
-            },
         }
     )
 
@@ -185,6 +182,9 @@ def facts() -> dict[str, Any]:
             "state_error": "",
             "info": {"LiveRestoreEnabled": True, "LoggingDriver": "json-file"},
             "observation": observation(),
+            "image_lock": {
+                name: {"image": f"ghcr.io/x/{name}:1", "digest": DIGEST} for name in SERVICES
+            },
             "inspected": inspected(),
             "networks": [
                 {"Name": "bridge", "IPAM": {"Config": [{"Subnet": "172.17.0.0/16"}]}},

@@ -164,7 +164,7 @@ FAULTS: list[tuple[str, str, str, Fault]] = [
         of("plex", stale_mounts=["/run/sentinel"]),
     ),
     ("image", "seerr", "runs ghcr.io/x/seerr:1 instead", of("seerr", image="ghcr.io/x/seerr:1")),
-    ("image-lock", "plex", "images.lock", drop("observation", "locked_images", "plex")),
+    ("image-lock", "plex", "images.lock", drop("image_lock", "plex")),
     ("namespace", "qbittorrent", "gluetun's", of("qbittorrent", netns=4026532999)),
     ("namespace", "plex", "the host's", of("plex", netns=4026532999)),
     ("namespace", "seerr", "one of its own", of("seerr", netns=house.OWNER_NETNS)),
