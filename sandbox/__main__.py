@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import asdict
 
-from sandbox import box, lifecycle, progress, state
+from sandbox import box, lifecycle, progress
 from sandbox.command import SandboxError
 
 
@@ -20,8 +20,7 @@ def main(arguments: list[str]) -> int:
         if options.verb == "shell":
             words = [*box.ssh_arguments(box.load(options.name)), *options.command]
             os.execvp(words[0], words)
-        with state.exclusive():
-            return _run(options)
+        return _run(options)
     except SandboxError as error:
         progress.say(f"sandbox: {error}")
         return 1

@@ -24,7 +24,7 @@ CAPABILITIES = (
     "SYS_ADMIN", "NET_ADMIN", "NET_RAW", "SYS_PTRACE", "SYS_NICE", "SYS_TIME", "MKNOD",
     "AUDIT_WRITE", "DAC_READ_SEARCH", "IPC_LOCK", "LEASE", "SYSLOG", "SYS_BOOT", "SYS_CHROOT",
 )  # fmt: skip
-FSTAB = "# The media disk. nofail: a server must boot without it.\n/mnt/disk /data none bind,nofail 0 0\n"
+FSTAB = "# nofail: a server boots without its media disk.\n/mnt/disk /data none bind,nofail 0 0\n"
 SSHD = "HostKey /etc/ssh/ssh_host_ed25519_key\nPasswordAuthentication no\nUseDNS no\n"
 APT = f'Acquire::http::Proxy "{names.PACKAGES_PROXY}";\nAcquire::Retries "2";\n'
 DOCKERFILE = """\
@@ -168,7 +168,8 @@ def _free_address() -> str:
 
 def _create(name: str, tag: str, address: str) -> None:
     container = names.box_container(name)
-    arguments = ["docker", "create", "--name", container, "--hostname", name, *names.LABEL_ARGUMENTS]
+    arguments = ["docker", "create", "--name", container, "--hostname", name]
+    arguments += names.LABEL_ARGUMENTS
     arguments += ["--label", f"{names.KEY_LABEL}={state.key_fingerprint(name)}"]
     arguments += ["--label", f"{names.CHECKOUT_LABEL}={state.ROOT}"]
     arguments += ["--network", names.NETWORK, "--ip", address]

@@ -44,24 +44,24 @@ def ensure() -> dict[str, str]:
     The registry must run. Raises SandboxError.
     """
     base = _base()
-    layers = {key: _package_layer(base, TABLE[key]) for key in ("qbittorrent", "socket-proxy")}
+    with ThreadPoolExecutor(max_workers=WORKERS) as workers:
+        keys = [key for key, standin in TABLE.items() if standin.packages]
+        made = workers.map(lambda key: _package_layer(base, TABLE[key]), keys)
+        layers = dict(zip(keys, made, strict=True))
     references = wanted()
     current = _current_recipes(references)
-    with progress.step(f"building and serving {len(references)} stand-in images"):
-        with ThreadPoolExecutor(max_workers=WORKERS) as workers:
-            digests = workers.map(
-                lambda item: publish(
-                    item[0],
-                    item[1],
-                    base=layers.get(item[1], base),
-                    current=current.get(item[0], ""),
-                ),
-                references.items(),
-            )
-            return {
-                f"{names.REGISTRY}/{reference}": digest
-                for reference, digest in zip(references, digests, strict=True)
-            }
+
+    def serve(item: tuple[str, str]) -> str:
+        reference, key = item
+        layer = layers.get(key, base)
+        return publish(reference, key, base=layer, current=current.get(reference, ""))
+
+    with (
+        progress.step(f"building and serving {len(references)} stand-in images"),
+        ThreadPoolExecutor(max_workers=WORKERS) as workers,
+    ):
+        digests = dict(zip(references, workers.map(serve, references.items()), strict=True))
+    return {f"{names.REGISTRY}/{reference}": digest for reference, digest in digests.items()}
 
 
 def publish(
@@ -182,7 +182,7 @@ def _dockerfile(standin: Standin, base: str, tag: str, environment: Mapping[str,
         **environment,
     }
     lines = [f"FROM {base}", "COPY root/ /"]
-    lines.append("ENV " + " ".join(f"{key}={json.dumps(value)}" for key, value in variables.items()))
+    lines += [f"ENV {key}={json.dumps(value)}" for key, value in variables.items()]
     lines += [f"EXPOSE {' '.join(map(str, standin.ports))}"] if standin.ports else []
     lines += [f"USER {standin.user}"] if standin.user else []
     lines += [standin.health] if standin.health else []

@@ -27,22 +27,24 @@ def up(
 
     Raises SandboxError with what to do about it.
     """
-    engine.ensure(assume_yes)
-    network.ensure()
-    with ThreadPoolExecutor(max_workers=2) as workers:
-        box_image = workers.submit(box.image, suite)
-        served = workers.submit(_serve, with_images)
-        box_image.result()
-        served.result()
-    return box.ensure(name, suite)
+    with state.exclusive():
+        engine.ensure(assume_yes)
+        network.ensure()
+        with ThreadPoolExecutor(max_workers=2) as workers:
+            box_image = workers.submit(box.image, suite)
+            served = workers.submit(_serve, with_images)
+            box_image.result()
+            served.result()
+        return box.ensure(name, suite)
 
 
 def ensure_images(assume_yes: bool = False) -> dict[str, str]:
     """Build and push the stand-ins; return {reference under the mirror: digest}."""
-    engine.ensure(assume_yes)
-    network.ensure()
-    helpers.ensure()
-    return images.ensure()
+    with state.exclusive():
+        engine.ensure(assume_yes)
+        network.ensure()
+        helpers.ensure()
+        return images.ensure()
 
 
 def down(name: str | None = None, *, keep_cache: bool = False) -> None:
@@ -50,10 +52,10 @@ def down(name: str | None = None, *, keep_cache: bool = False) -> None:
 
     `keep_cache` keeps images, the registry's content and the package cache for a next `up`.
     """
-    if name is not None:
-        box.remove(name)
-        return
-    with progress.step("removing the sandbox"):
+    with state.exclusive(), progress.step("removing the sandbox"):
+        if name is not None:
+            box.remove(name)
+            return
         _remove_all("ps", "rm", "--force", "--volumes")
         keep = {names.REGISTRY_VOLUME, names.PACKAGES_VOLUME} if keep_cache else set()
         volumes = _listed("volume", "--format", "{{.Name}}")

@@ -53,13 +53,16 @@ def _image(name: str, suite: str, packages: Sequence[str], options: Sequence[str
 def _import(tag: str, suite: str, packages: Sequence[str], options: Sequence[str]) -> None:
     arguments = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}"]
     label = f"LABEL {names.LABEL}=true"
-    with tempfile.TemporaryFile() as log, subprocess.Popen(
-        [*arguments, *options, suite, "-"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        env={**os.environ, "LC_ALL": "C.UTF-8", "TMPDIR": "/var/tmp"},
-    ) as builder:
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(
+            [*arguments, *options, suite, "-"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={**os.environ, "LC_ALL": "C.UTF-8", "TMPDIR": "/var/tmp"},
+        ) as builder,
+    ):
         # The tag is given only after both ended well: a truncated import must not be reused.
         result = subprocess.run(
             ["docker", "import", "--change", label, "-"],

@@ -10,7 +10,7 @@ import sys
 def main() -> int:
     """Import the module of the kind (only that one) and run its main()."""
     kind, arguments = sys.argv[1], sys.argv[2:]
-    # PID 1 ignores signals it has no handler for; a stand-in that still starts must end promptly too.
+    # PID 1 ignores signals without a handler; one that is still starting must end promptly too.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     module = importlib.import_module(f"standins.{kind}")
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]

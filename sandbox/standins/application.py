@@ -29,7 +29,7 @@ def open_store(name: str, state: str) -> Store:
     try:
         return Store(str(Path(state) / name))
     except (OSError, sqlite3.Error) as error:
-        raise SystemExit(f"cannot open {state}/{name}: {error} (owner or mount is wrong)") from error
+        raise SystemExit(f"cannot open {state}/{name} (owner or mount?): {error}") from error
 
 
 def run(

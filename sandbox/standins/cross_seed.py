@@ -1,4 +1,4 @@
-"""cross-seed: `daemon` needs a valid /config/config.js; /api/ping is open, the rest needs its key."""
+"""cross-seed: `daemon` needs a valid /config/config.js; only /api/ping needs no key."""
 
 from __future__ import annotations
 

@@ -57,8 +57,8 @@ def _check_settings() -> None:
     provider = application.setting("VPN_SERVICE_PROVIDER", "private internet access")
     kind = application.setting("VPN_TYPE", "openvpn")
     if kind != "wireguard":
-        raise SystemExit(f"ERROR VPN settings: {provider} over {kind}: this stand-in does wireguard")
-    if application.setting("PORT_FORWARD_ONLY") == "on" and application.setting("FREE_ONLY") == "on":
+        raise SystemExit(f"ERROR VPN settings: {provider} over {kind}: only wireguard is covered")
+    if {application.setting("PORT_FORWARD_ONLY"), application.setting("FREE_ONLY")} == {"on"}:
         raise SystemExit("ERROR VPN settings: PORT_FORWARD_ONLY and FREE_ONLY exclude each other")
 
 
@@ -88,7 +88,7 @@ def _make_tunnel(address: str) -> None:
         device = os.open("/dev/net/tun", os.O_RDWR)
         fcntl.ioctl(device, TUNSETIFF, struct.pack("16sH14x", INTERFACE.encode(), IFF_TUN_NO_PI))
         for arguments in (
-            ["address", "add", address.split(",")[0], "dev", INTERFACE],
+            ["address", "add", address.split(",", maxsplit=1)[0], "dev", INTERFACE],
             ["link", "set", INTERFACE, "mtu", application.setting("WIREGUARD_MTU", "1320"), "up"],
         ):
             subprocess.run(["ip", *arguments], check=True, capture_output=True)

@@ -63,10 +63,11 @@ def read_roles(path: Path) -> list[Role]:
     roles: list[Role] = content.pop("roles", [])
     unknown = set(content)
     for role in roles:
+        method = role.get("auth")
         unknown |= set(role) - ROLE_KEYS
         unknown |= set(role.get("routes", [])) - ROUTES
-        if role.get("auth") not in ("none", "basic", "apikey"):
-            raise SystemExit(f"ERROR control server auth: method {role.get('auth')!r} not supported")
+        if method not in ("none", "basic", "apikey"):
+            raise SystemExit(f"ERROR control server auth: method {method!r} not supported")
     if unknown:
         raise SystemExit(f"ERROR control server auth: not known: {', '.join(sorted(unknown))}")
     return roles
@@ -111,8 +112,9 @@ def _route(tunnel: Tunnel, route: str, request: Request) -> Answer:
         port = tunnel.port()
         return Answer({"port": port, "ports": [port] if port else None})
     if route == "GET /v1/publicip/ip":
-        up = tunnel.status == "running"
-        return Answer({"public_ip": PUBLIC_ADDRESS if up else "", "country": "Sandbox" if up else ""})
+        if tunnel.status != "running":
+            return Answer({"public_ip": ""})
+        return Answer({"public_ip": PUBLIC_ADDRESS, "country": "Sandbox"})
     if route == "GET /v1/vpn/status":
         return Answer({"status": tunnel.status})
     if route == "PUT /v1/vpn/status":

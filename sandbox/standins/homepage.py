@@ -25,6 +25,7 @@ def main(_arguments: list[str]) -> int:
 
 def _with_health(answer: application.Health) -> application.Health:
     """The health path is checked for its Host header too, so sickness is honoured around it."""
+
     def handle(request: Request) -> Answer:
         if request.path == "/api/healthcheck" and control.is_sick():
             return Answer({"status": "Error"}, 500)

@@ -1,4 +1,4 @@
-"""Maintainerr: maintainerr.sqlite below /opt/data, health at /api/health/ready, no authentication."""
+"""Maintainerr: maintainerr.sqlite below /opt/data, /api/health/ready, no authentication."""
 
 from __future__ import annotations
 

@@ -108,7 +108,8 @@ def _message(request: Request) -> dict[str, Any] | Answer:
     text = request.body.decode("utf-8", "replace")
     fields: dict[str, Any] = {"topic": topic, "message": text or "triggered"}
     for key in ("title", "priority", "tags", "click"):
-        value = request.headers.get(key) or request.headers.get(f"x-{key}") or request.query.get(key)
+        value = request.headers.get(key) or request.headers.get(f"x-{key}", "")
+        value = value or request.query.get(key, "")
         if not value:
             continue
         if key == "priority":

@@ -1,9 +1,9 @@
 """ntfy's declarative access: users, tokens and topic rules of server.yml (or NTFY_AUTH_*).
 
-    auth-default-access: deny-all
-    auth-users:  ["name:$2a$bcrypt...:admin"]
-    auth-tokens: ["name:tk_...:label"]
-    auth-access: ["name:topic*:rw"]          (`everyone` or `*`: without a login)
+auth-default-access: deny-all
+auth-users:  ["name:$2a$bcrypt...:admin"]
+auth-tokens: ["name:tk_...:label"]
+auth-access: ["name:topic*:rw"]          (`everyone` or `*`: without a login)
 """
 
 from __future__ import annotations

@@ -59,4 +59,5 @@ class Store:
             self.execute("INSERT INTO entries (at, text) VALUES (?, ?)", time.time(), text)
         entries = self.execute("SELECT id, text FROM entries ORDER BY id")
         starts = self.execute("SELECT count(*) FROM starts")[0][0]
-        return Answer({"starts": starts, "rows": [{"id": row[0], "text": row[1]} for row in entries]})
+        rows = [{"id": number, "text": text} for number, text in entries]
+        return Answer({"starts": starts, "rows": rows})

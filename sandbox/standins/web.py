@@ -84,7 +84,8 @@ def wait_for_signal(state: str = "") -> int:
     stop = threading.Event()
 
     def handle(number: int, _frame: object) -> None:
-        if number == signal.SIGTERM and str(control.read(state).get("ignore_sigterm")) in ("True", "1", "true"):
+        ignored = str(control.read(state).get("ignore_sigterm", "")).lower() in ("true", "1")
+        if number == signal.SIGTERM and ignored:
             print("SIGTERM ignored as told")
             return
         stop.set()

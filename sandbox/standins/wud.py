@@ -25,7 +25,8 @@ def main(_arguments: list[str]) -> int:
         return application.not_found(request)
 
     healthy = {"/health": Answer({"uptime": round(time.monotonic() - started, 3)})}
-    return application.run(3000, answer, health=healthy, state=application.state_directory("/store"))
+    state = application.state_directory("/store")
+    return application.run(3000, answer, health=healthy, state=state)
 
 
 def _container(entry: dict[str, object]) -> dict[str, object]:
