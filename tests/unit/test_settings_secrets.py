@@ -13,6 +13,7 @@ from settings_house import KEY, load, problems, write
 
 import settings
 from catalog import SERVICES
+from service import Secret
 
 VARIABLE = "MEDIASTACK_GLUETUN_WIREGUARD_PRIVATE_KEY"
 OTHER = base64.b64encode(bytes(range(1, 33))).decode()
@@ -76,6 +77,22 @@ def test_airvpn_needs_a_second_key(tmp_path: Path) -> None:
     own = {"vpn": {"provider": "airvpn", "port_forwarding": False, "addresses": "10.64.0.2/32"}}
     (found,) = problems(tmp_path, own)
     assert "pre-shared key" in found
+
+
+def test_airvpns_second_key_is_asked_for_where_the_catalog_has_a_place_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gluetun = SERVICES["gluetun"]
+    kept = tuple(entry for entry in gluetun.secrets if entry.name != "wireguard_preshared_key")
+    second = Secret(name="wireguard_preshared_key", origin="user", required=False, mounted=True)
+    changed = gluetun.model_copy(update={"secrets": (*kept, second)})
+    monkeypatch.setitem(SERVICES, "gluetun", changed)
+    own = {"vpn": {"provider": "airvpn", "port_forwarding": False, "addresses": "10.64.0.2/32"}}
+    (found,) = problems(tmp_path, own)
+    assert found.startswith("secrets.toml: gluetun.wireguard_preshared_key: is missing")
+    keys = {"wireguard_private_key": KEY, "wireguard_preshared_key": OTHER}
+    assert load(tmp_path, own, {"gluetun": keys})
+    assert load(tmp_path), "other providers do without"
 
 
 @pytest.mark.parametrize(

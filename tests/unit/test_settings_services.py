@@ -90,3 +90,11 @@ def test_a_port_may_move_together_with_the_health_check_that_asks_it(tmp_path: P
     health = {"test": ["CMD", "curl", "-fsS", "http://127.0.0.1:9000/ping"]}
     own = {"services": {"sonarr": {"port": 9000, "health": health}}}
     assert load(tmp_path, own).services["sonarr"].published_port == 9000
+
+
+def test_a_mistyped_service_with_a_mistyped_field_tells_both(tmp_path: Path) -> None:
+    found = problems(tmp_path, {"services": {"sonar": {"enabeld": False}}})
+    assert [line.split(": ")[1] for line in found] == [
+        "services.sonar.enabeld",
+        "services.sonar",
+    ]
