@@ -92,7 +92,7 @@ def test_airvpns_second_key_is_asked_for_where_the_catalog_has_a_place_for_it(
     assert found.startswith("secrets.toml: gluetun.wireguard_preshared_key: is missing")
     keys = {"wireguard_private_key": KEY, "wireguard_preshared_key": OTHER}
     assert load(tmp_path, own, {"gluetun": keys})
-    assert load(tmp_path), "other providers do without"
+    assert load(tmp_path, {}), "other providers do without"
 
 
 @pytest.mark.parametrize(
