@@ -23,6 +23,7 @@ STACKS = ("downloads", "media", "ops")
 VERSION = "0.1.0"
 # Name and kind of every unit that must be enabled and active; each has a smoke check.
 UNITS = (
+    ("mediastack-shutdown.service", "service"),
     ("mediastack-keeper.service", "service"),
     ("mediastack-notify.path", "path"),
     ("mediastack-doctor.timer", "timer"),

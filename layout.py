@@ -115,9 +115,9 @@ def state_directories(settings: Settings) -> Iterator[Entry]:
     for service in enabled(settings).values():
         if service.config_path:
             uid, gid = render.owner_ids(settings, service)
-            yield directory(
-                f"{settings.storage.config}/{service.name}", "0750", uid, gid, keep=True
-            )
+            # Apps write their own files with modes of their own: the door is here.
+            path = f"{settings.storage.config}/{service.name}"
+            yield directory(path, "0700", uid, gid, keep=True)
 
 
 def programs(release: str) -> Iterator[Entry]:

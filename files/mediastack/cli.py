@@ -27,6 +27,7 @@ VERBS: dict[str, str] = {
     "restart": "stack_verbs:restart",
     "secrets-apply": "secrets:apply_main",
     "secrets-check": "secrets:check_main",
+    "shutdown": "shutdown",
     "snapshot": "snapshot",
     "status": "status",
     "up": "stack_verbs:up",

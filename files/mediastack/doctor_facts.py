@@ -108,8 +108,9 @@ def units(config: Mapping[str, Any], run: Run, proc: str) -> dict[str, dict[str,
 
 
 def secrets(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return {path: {"mode","uid","gid","directory"}} of everything below the secrets directory
-    and of every secret file elsewhere. Contents are never read."""
+    """Return {path: {"mode","uid","gid","directory","enclosed"}} of everything below the secrets
+    directory and of every secret file elsewhere; enclosed: a directory above it lets no other user
+    through. Contents are never read."""
     top = os.path.join(config["paths"]["etc"], "secrets")
     paths = [top, *(entry["destination"] for entry in config["secret_files"])]
     for directory, directories, names in os.walk(top):
@@ -123,8 +124,18 @@ def secrets(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
                 "uid": seen.st_uid,
                 "gid": seen.st_gid,
                 "directory": os.path.isdir(path),
+                "enclosed": _enclosed(path),
             }
     return found
+
+
+def _enclosed(path: str) -> bool:
+    parent = os.path.dirname(path)
+    while parent != os.path.dirname(parent):
+        if not os.stat(parent).st_mode & 0o001:
+            return True
+        parent = os.path.dirname(parent)
+    return False
 
 
 def files(wanted: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -25,12 +25,15 @@ def acting(
     Left in place when the block raises: what was begun may then be half done.
     """
     names = list(services)
-    _change(
-        add={name: {"actor": actor, "action": action, "at": clock.timestamp()} for name in names},
-        path=path,
-    )
+    begin(actor, action, names, path=path)
     yield
     forget(names, path=path)
+
+
+def begin(actor: str, action: str, services: Iterable[str], *, path: str | None = None) -> None:
+    """Write down what stays begun after this process: it counts until the service runs again."""
+    entry = {"actor": actor, "action": action, "at": clock.timestamp()}
+    _change(add=dict.fromkeys(services, entry), path=path)
 
 
 def forget(services: Iterable[str], *, path: str | None = None) -> None:
