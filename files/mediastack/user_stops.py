@@ -23,7 +23,6 @@ LOOK_BACK_SECONDS = 10.0
 # Docker says "exited" some milliseconds before it tells of the stop.
 UNDECIDED_SECONDS = 1.0
 DOCKERD_SETTLES_SECONDS = 20.0
-DOCKERD_PID_FILE = "/run/docker.pid"
 BY = "docker stop"
 
 
@@ -41,7 +40,8 @@ def note(docker: Docker, observation: dict[str, Any], now: float, actor: str) ->
     Raise docker_client.NotReachable.
     """
     ours = {*journal.entries(), *mount_guard.load()["stopped"]}
-    wishes = find(docker, observation, ours, now, dockerd_started())
+    ended = any(container["status"] == "exited" for container in observation["containers"])
+    wishes = find(docker, observation, ours, now, dockerd_started() if ended else 0.0)
     if wishes.stopped:
         intent.stop(wishes.stopped, BY, verb="stop")
     if wishes.started:
@@ -104,12 +104,25 @@ def docker_seconds(text: str) -> float | None:
     return moment.astimezone(timezone.utc).timestamp() + float(fraction or 0)
 
 
-def dockerd_started(pid_file: str = DOCKERD_PID_FILE) -> float:
-    """Return when dockerd wrote its pid file, 0.0 when there is none to be seen."""
-    try:
-        return os.stat(pid_file).st_mtime
-    except OSError:
-        return 0.0
+def dockerd_started(proc: str = "/proc") -> float:
+    """Return when the youngest dockerd process began (seconds since the epoch), 0.0 if none is
+    seen. From the process, since a pid file may be anywhere (facts: proc(5), stat field 22)."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    youngest = 0.0
+    for pid in filter(str.isdigit, os.listdir(proc)):
+        try:
+            with open(f"{proc}/{pid}/stat", "rb") as stream:
+                name, _, fields = stream.read().partition(b"(")[2].rpartition(b")")
+        except OSError:
+            continue
+        if name == b"dockerd":
+            youngest = max(youngest, _boot(proc) + int(fields.split()[19]) / ticks)
+    return youngest
+
+
+def _boot(proc: str) -> float:
+    with open(f"{proc}/stat", encoding="ascii") as stream:
+        return next((float(line.split()[1]) for line in stream if line.startswith("btime ")), 0.0)
 
 
 def _later(started_at: str, intended: Mapping[str, Any]) -> bool:

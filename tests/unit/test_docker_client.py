@@ -1,0 +1,144 @@
+"""docker_client.Docker with a made-up SDK client: what is unknown, absent, refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+from docker.errors import APIError, NotFound
+from mediastack.docker_client import Docker, DockerError, NotReachable
+
+
+def api_error(status: int) -> APIError:
+    response = requests.Response()
+    response.status_code = status
+    return APIError("refused", response=response, explanation="words of Docker")
+
+
+class FakeClient:
+    def __init__(self) -> None:
+        self.called: list[Any] = []
+        self.listed: list[dict[str, Any]] = []
+        self.error: Exception | None = None
+        self.repo_digests: list[str] = []
+
+    def containers(self, **options: Any) -> list[dict[str, Any]]:
+        self.called.append(options)
+        return self.listed
+
+    def inspect_container(self, name: str) -> dict[str, Any]:
+        if name == "gone":
+            raise NotFound("no such container")
+        return {"Id": name}
+
+    def inspect_image(self, reference: str) -> dict[str, Any]:
+        if "absent" in reference:
+            raise NotFound("no such image")
+        return {"RepoDigests": self.repo_digests}
+
+    def start(self, name: str) -> None:
+        if self.error:
+            raise self.error
+
+    def stop(self, name: str, timeout: int) -> None:
+        self.called.append((name, timeout))
+        if self.error:
+            raise self.error
+
+    def ping(self) -> None:
+        if self.error:
+            raise self.error
+
+    def events(self, **options: Any) -> list[dict[str, Any]]:
+        self.called.append(options)
+        return [{"Action": "stop"}]
+
+
+@pytest.fixture
+def client() -> FakeClient:
+    return FakeClient()
+
+
+@pytest.fixture
+def docker(client: FakeClient) -> Docker:
+    return Docker(connect=lambda: client)
+
+
+def test_containers_that_vanish_or_are_one_off_are_left_out(
+    docker: Docker, client: FakeClient
+) -> None:
+    one_off = {"Id": "run", "Labels": {"com.docker.compose.oneoff": "True"}}
+    client.listed = [{"Id": "a", "Labels": None}, {"Id": "gone"}, one_off]
+    assert docker.containers() == [{"Id": "a"}]
+    assert client.called == [{"all": True, "filters": {"label": "io.mediastack.service"}}]
+
+
+def test_no_socket_is_not_reachable_and_the_message_names_it() -> None:
+    with pytest.raises(NotReachable, match="/nowhere/docker.sock"):
+        Docker("unix:///nowhere/docker.sock").ping()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [requests.exceptions.ReadTimeout("late"), ConnectionResetError("reset"), api_error(500)],
+)
+def test_what_leaves_us_in_the_dark_is_not_reachable(
+    docker: Docker, client: FakeClient, error: Exception
+) -> None:
+    client.error = error
+    with pytest.raises(NotReachable):
+        docker.ping()
+
+
+def test_a_refusal_is_dockers_own_words(docker: Docker, client: FakeClient) -> None:
+    client.error = api_error(409)
+    with pytest.raises(DockerError, match="words of Docker"):
+        docker.start("sonarr")
+    client.error = api_error(500)
+    with pytest.raises(DockerError, match="words of Docker"):
+        docker.start("sonarr")
+
+
+def test_after_an_outage_a_new_connection_is_made() -> None:
+    clients = [FakeClient(), FakeClient()]
+    clients[0].error = ConnectionResetError("reset")
+    docker = Docker(connect=lambda: clients.pop(0))
+    with pytest.raises(NotReachable):
+        docker.ping()
+    docker.ping()
+    assert clients == []
+
+
+def test_stopping_what_is_gone_is_fine_and_the_grace_is_passed_on(
+    docker: Docker, client: FakeClient
+) -> None:
+    client.error = NotFound("no such container")
+    docker.stop("sonarr", 42)
+    assert client.called == [("sonarr", 42)]
+
+
+def test_events_are_asked_for_with_fractions_of_a_second(
+    docker: Docker, client: FakeClient
+) -> None:
+    assert docker.events(1.25, 2.5) == [{"Action": "stop"}]
+    assert client.called[0]["since"] == "1.250000000"
+    assert client.called[0]["until"] == "2.500000000"
+
+
+@pytest.mark.parametrize(
+    ("reference", "pulled", "digest"),
+    [
+        ("registry:5000/a/b:1", "registry:5000/a/b@sha256:1", "sha256:1"),
+        ("registry:5000/a/b", "registry:5000/a/b@sha256:1", "sha256:1"),
+        ("docker.io/a/b:1", "a/b@sha256:1", "sha256:1"),
+        ("docker.io/library/b:1", "b@sha256:1", "sha256:1"),
+        ("registry/a/b:1", "elsewhere/a/b@sha256:1", ""),
+        ("absent:1", "absent@sha256:1", ""),
+    ],
+)
+def test_the_digest_is_that_of_exactly_this_repository(
+    docker: Docker, client: FakeClient, reference: str, pulled: str, digest: str
+) -> None:
+    client.repo_digests = ["other@sha256:0", pulled]
+    assert docker.image_digest(reference) == digest

@@ -1,0 +1,162 @@
+"""user_stops: who stopped it, told from Docker's events, our journal and dockerd's age."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mediastack import intent, journal, ledger, mount_guard, user_stops
+
+NOW = 1_800_000_000.0
+FINISHED = "2027-01-15T07:59:50.500000000Z"  # NOW - 9.5
+
+
+class FakeDocker:
+    def __init__(self, *actions: str) -> None:
+        self.actions = actions
+        self.asked: list[tuple[float, float]] = []
+
+    def events(self, since: float, until: float, filters: Any) -> list[dict[str, str]]:
+        self.asked.append((since, until))
+        return [{"Action": action} for action in self.actions]
+
+
+def observation(**changes: Any) -> dict[str, Any]:
+    container = {
+        "name": "seerr",
+        "service": "seerr",
+        "id": "id1",
+        "status": "exited",
+        "started_at": "2027-01-15T07:00:00Z",
+        "finished_at": FINISHED,
+    }
+    return {"containers": [{**container, **changes}], "intents": {}}
+
+
+def find(docker: FakeDocker, seen: dict[str, Any], **options: Any) -> user_stops.Wishes:
+    engine: Any = docker
+    return user_stops.find(
+        engine,
+        seen,
+        options.get("ours", set()),
+        options.get("now", NOW),
+        options.get("dockerd", 0.0),
+    )
+
+
+def test_a_stop_after_the_last_start_was_the_user() -> None:
+    docker = FakeDocker("start", "kill", "die", "stop")
+    assert find(docker, observation()).stopped == ["seerr"]
+    since, until = docker.asked[0]
+    assert since == pytest.approx(NOW - 9.5 - user_stops.LOOK_BACK_SECONDS)
+    assert until == NOW
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        ["die"],
+        ["kill", "die"],
+        [],
+        # docker restart, and a crash a moment later
+        ["kill", "die", "stop", "start", "restart", "die"],
+    ],
+)
+def test_a_crash_a_kill_a_boot_and_a_crash_after_a_restart_were_not(actions: list[str]) -> None:
+    assert find(FakeDocker(*actions), observation()) == ([], [], [])
+
+
+def test_what_one_of_us_stopped_is_not_the_users() -> None:
+    assert find(FakeDocker("stop"), observation(), ours={"seerr"}).stopped == []
+
+
+def test_the_stops_of_a_dockerd_that_has_just_started_are_not_the_users() -> None:
+    docker = FakeDocker("stop")
+    assert find(docker, observation(), dockerd=NOW - 12).stopped == []
+    assert docker.asked == []
+
+
+def test_right_after_the_end_it_is_not_decided_yet() -> None:
+    assert find(FakeDocker("die"), observation(), now=NOW - 9.0).undecided == ["seerr"]
+
+
+def test_a_service_that_counts_as_stopped_and_was_started_since_is_wanted_again() -> None:
+    seen = observation(status="running", started_at="2027-01-15T07:59:00Z")
+    seen["intents"] = {"seerr": {"at": "2027-01-15T07:58:00.000+00:00"}}
+    assert find(FakeDocker(), seen).started == ["seerr"]
+
+
+def test_a_service_that_still_runs_while_it_is_being_stopped_stays_unwanted() -> None:
+    seen = observation(status="running", started_at="2027-01-15T07:57:00Z")
+    seen["intents"] = {"seerr": {"at": "2027-01-15T07:58:00.000+00:00"}}
+    assert find(FakeDocker(), seen).started == []
+
+
+def test_a_left_over_of_a_recreate_is_nobodys_wish() -> None:
+    seen = observation(name="0123456789ab_seerr")
+    assert find(FakeDocker("stop"), seen) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2027-01-15T08:00:00Z", NOW),
+        ("2027-01-15T08:00:00.123456789Z", NOW + 0.123456789),
+        ("2027-01-15T09:00:00.5+01:00", NOW + 0.5),
+        ("0001-01-01T00:00:00Z", None),
+        ("", None),
+    ],
+)
+def test_dockers_time_is_read_to_the_nanosecond(text: str, seconds: float | None) -> None:
+    assert user_stops.docker_seconds(text) == (
+        None if seconds is None else pytest.approx(seconds, abs=1e-6)
+    )
+
+
+def test_the_age_of_dockerd_is_read_from_its_process(tmp_path: Path) -> None:
+    (tmp_path / "stat").write_text("cpu 1\nbtime 1000\n")
+    for pid, name, ticks in [("7", "dockerd", 500), ("8", "sh (dockerd)", 9900), ("9", "x", 9000)]:
+        (tmp_path / pid).mkdir()
+        before = " ".join(["0"] * 19)
+        (tmp_path / pid / "stat").write_text(f"{pid} ({name}) {before} {ticks} 0 0\n")
+    assert user_stops.dockerd_started(str(tmp_path)) == pytest.approx(1005.0)
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "mediastack.toml"
+    file.write_text(f'schema = 1\n[paths]\nstate = "{tmp_path}"\n')
+    monkeypatch.setenv("MEDIASTACK_CONFIG", str(file))
+    monkeypatch.setattr(user_stops, "dockerd_started", lambda: 0.0)
+    return tmp_path
+
+
+def test_the_wish_becomes_an_intent_on_disk_and_in_what_was_observed(state: Path) -> None:
+    seen = observation()
+    docker: Any = FakeDocker("stop")
+    user_stops.note(docker, seen, NOW, "keeper")
+    assert '"by": "docker stop"' in (state / "intent.json").read_text()
+    assert set(seen["intents"]) == {"seerr"}
+    assert [entry["outcome"] for entry in ledger.read()] == ["stopped by the user"]
+
+
+def test_journal_and_guard_explain_a_stop(state: Path) -> None:
+    docker: Any = FakeDocker("stop")
+    with pytest.raises(KeyboardInterrupt), journal.acting("cli", "restart", ["seerr"]):
+        raise KeyboardInterrupt
+    user_stops.note(docker, observation(), NOW, "keeper")
+    assert intent.stopped() == {}
+    journal.forget(["seerr"])
+    mount_guard.save({**mount_guard.initial_state(), "stopped": {"seerr": {}}})
+    user_stops.note(docker, observation(), NOW, "keeper")
+    assert intent.stopped() == {}
+    mount_guard.save(mount_guard.initial_state())
+    user_stops.note(docker, observation(), NOW, "keeper")
+    assert set(intent.stopped()) == {"seerr"}
+
+
+def test_the_journal_forgets_what_was_finished(state: Path) -> None:
+    with journal.acting("cli", "restart", ["seerr"]):
+        assert journal.entries()["seerr"]["action"] == "restart"
+    assert journal.entries() == {}
