@@ -11,6 +11,7 @@ import sys
 import threading
 
 import pytest
+
 from mediastack import secret_files, secret_survey, secrets
 from mediastack.secret_files import SecretError
 
