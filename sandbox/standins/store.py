@@ -43,7 +43,7 @@ class Store:
     def is_healthy(self) -> bool:
         """True when the database can be read."""
         try:
-            return self.execute("SELECT count(*) FROM starts")[0][0] > 0
+            return bool(self.execute("SELECT count(*) FROM starts")[0][0])
         except sqlite3.Error:
             return False
 
