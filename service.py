@@ -4,7 +4,7 @@ The catalog holds `Service` values, a user's `services.<name>` table is laid ove
 over nothing, for a service of their own) and validated by this same model, so a setting that the
 catalog cannot express does not exist and an error carries the path the user typed. Everything here
 is a fact about the container; what follows from several services together (clashes, zones that
-cannot work) is checked in settings.py.
+cannot work) is checked in settings/.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mediastack import cli, config, docker_client, lock
 
 FILES = Path(cli.__file__).parent.parent

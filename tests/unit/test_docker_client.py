@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import requests
 from docker.errors import APIError, NotFound
+
 from mediastack.docker_client import Docker, DockerError, NotReachable
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import doctor_house as house
 import pytest
+
 from mediastack import config, doctor, doctor_facts, notify
 from mediastack.doctor_checks import Finding
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import doctor_house as house
 import pytest
+
 from mediastack import doctor
 
 Fault = Callable[[dict[str, Any], dict[str, Any]], Any]

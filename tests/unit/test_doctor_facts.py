@@ -10,6 +10,7 @@ from typing import Any
 
 import doctor_house as house
 import pytest
+
 from mediastack import doctor, doctor_facts, doctor_probes, ledger
 from mediastack.docker_client import Docker, NotReachable
 

@@ -10,9 +10,9 @@ import pytest
 from settings_house import KEY, problems
 
 import settings
-import settings_docs
-from settings_model import SECTIONS
-from settings_secrets import allowed
+from settings import docs as settings_docs
+from settings.model import SECTIONS
+from settings.user_secrets import allowed
 
 
 def test_every_table_and_key_of_the_models_has_a_default() -> None:

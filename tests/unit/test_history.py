@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mediastack import history, ledger
 
 BERLIN = datetime.timezone(datetime.timedelta(hours=2))

@@ -6,8 +6,9 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mediastack import keeper_step, plan
 from simulated_docker import DATA, EVERYTHING, OWNER, VPN, SimulatedDocker, running_house
+
+from mediastack import keeper_step, plan
 
 
 def seen(docker: SimulatedDocker | None, **changes: Any) -> keeper_step.Observed:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mediastack import mount_guard
 from mediastack.sentinel import Probe
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mediastack import atomic, observe, sentinel
 from mediastack.docker_client import NotReachable
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mediastack import plan
 from simulated_docker import (
     BRIDGE,
     DATA,
@@ -20,6 +19,8 @@ from simulated_docker import (
     a_config,
     running_house,
 )
+
+from mediastack import plan
 
 
 def planned(docker: SimulatedDocker) -> list[tuple[str, str]]:

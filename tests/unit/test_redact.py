@@ -11,6 +11,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mediastack import redact
 
 FILES = Path(redact.__file__).parent.parent

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import settings_docs
 from service import Service
-from settings_model import SECTIONS
+from settings import docs as settings_docs
+from settings.model import SECTIONS
 
 
 def test_the_page_is_up_to_date() -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from settings_house import KEY, problems
 
 from service import Service
-from settings_model import SECTIONS
+from settings.model import SECTIONS
 
 Fault = tuple[tuple[str, ...], Any, str]
 MINE: dict[str, Any] = {

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+
 from mediastack import acts, journal, shutdown
 from mediastack.docker_client import DockerError
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import doctor_house as house
 import pytest
+
 from mediastack import config, ledger, lock, observe, status, status_table
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mediastack import intent, journal, ledger, mount_guard, user_stops
 
 NOW = 1_800_000_000.0

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-from settings_problems import nearest, shown
-from vpn_providers import DNS_UPSTREAMS, PROVIDERS
+from settings.problems import nearest, shown
+from settings.vpn_providers import DNS_UPSTREAMS, PROVIDERS
 
 ACCOUNT = re.compile(r"^[a-z_][a-z0-9_-]{0,31}$")
 PATH = re.compile(r"^(/[A-Za-z0-9_@+][A-Za-z0-9._@+-]*)+$")

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from catalog import SERVICES
 from service import Service
-from settings_problems import RENAMED
-from settings_secrets import NOTIFY_TOKEN, allowed, variable
-from settings_services import FORBIDDEN, FORBIDDEN_IN_CATALOG, REQUIRED
-from vpn_providers import PROVIDERS
+from settings.overrides import FORBIDDEN, FORBIDDEN_IN_CATALOG, REQUIRED
+from settings.problems import RENAMED
+from settings.user_secrets import NOTIFY_TOKEN, allowed, variable
+from settings.vpn_providers import PROVIDERS
 
-ROOT = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "settings.md"
 DEFAULTS = ROOT / "group_data" / "all.py"
 HEAD = """# Settings

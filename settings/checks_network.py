@@ -10,8 +10,8 @@ import ipaddress
 from collections.abc import Callable, Iterator
 
 from service import Service
-from settings_model import Network, Parts
-from settings_problems import Problem
+from settings.model import Network, Parts
+from settings.problems import Problem
 
 # Always listening in Gluetun's namespace besides the ports of services (Gluetun's Dockerfile).
 GLUETUN_PORTS = {53: "Gluetun's DNS server", 9999: "Gluetun's health server"}

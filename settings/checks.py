@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import combinations
 
-from settings_model import Parts, Storage
-from settings_problems import Problem
+from settings.model import Parts, Storage
+from settings.problems import Problem
 
 SECRET_LIKE = re.compile(
     r"(PASSWORD|PASSWD|_PASS|TOKEN|SECRET|API_?KEY|PRIVATE_KEY|PRESHARED_KEY)$", re.IGNORECASE

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from catalog import HOST_SECRETS, SERVICES
 from service import NAME_PATTERN, Service
-from settings_problems import Problem, from_pydantic, nearest, shown, unknown
+from settings.problems import Problem, from_pydantic, nearest, shown, unknown
 
 FORBIDDEN = {
     "name": "the key of the table is the name",

@@ -2,7 +2,7 @@
 
 Defaults live in group_data/all.py and nowhere else, so a field here has none: a default forgotten
 there is an error, not a second truth. What follows from several values together is checked in
-settings_checks.py. Every message ends in "; fix: …", because it reaches the user as it is.
+checks.py. Every message ends in "; fix: …", because it reaches the user as it is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from pydantic import AfterValidator, BaseModel, Field, SecretStr
 
 from service import Service, Strict
-from settings_values import (
+from settings.values import (
     account,
     addresses,
     bind_address,

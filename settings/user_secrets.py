@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from catalog import HOST_SECRETS
 from service import Service
-from settings_problems import Problem, nearest
+from settings.problems import Problem, nearest
 
 NOTIFY_TOKEN = "notify/token"  # noqa: S105 - a name
 WIREGUARD_KEYS = ("wireguard_private_key", "wireguard_preshared_key")

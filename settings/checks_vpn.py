@@ -10,10 +10,10 @@ import ipaddress
 from collections.abc import Callable, Iterator
 
 from catalog import HOST_SECRETS
-from settings_model import Network, Notify, Parts, Vpn
-from settings_problems import Problem
-from settings_secrets import NOTIFY_TOKEN, variable
-from vpn_providers import CUSTOM_ENVIRONMENT, CUSTOM_PORT_FORWARDING, PROVIDERS, Provider
+from settings.model import Network, Notify, Parts, Vpn
+from settings.problems import Problem
+from settings.user_secrets import NOTIFY_TOKEN, variable
+from settings.vpn_providers import CUSTOM_ENVIRONMENT, CUSTOM_PORT_FORWARDING, PROVIDERS, Provider
 
 PRIVATE_KEY = "wireguard_private_key"
 PRESHARED_KEY = "wireguard_preshared_key"

@@ -3,7 +3,7 @@
 `load` reads everything before the first connection and reports every mistake at once, each as one
 line `file: path: what is wrong; fix: how to mend it`. Tables are validated one by one, so a
 mistake in one does not hide those in another; the checks across tables run on whatever is valid.
-The user's files are settings.local.toml and secrets.toml beside this module, both git-ignored.
+The user's files are settings.local.toml and secrets.toml beside deploy.py; git ignores them.
 """
 
 from __future__ import annotations
@@ -19,15 +19,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-import settings_checks
-import settings_checks_network
-import settings_checks_vpn
-import settings_secrets
-import settings_services
 from service import Secret, Service
-from settings_model import SECTIONS, Parts, Settings
-from settings_problems import Problem, SettingsError, from_pydantic, shown, unknown
-from settings_services import validated
+from settings import checks, checks_network, checks_vpn, overrides, user_secrets
+from settings.model import SECTIONS, Parts, Settings
+from settings.overrides import validated
+from settings.problems import Problem, SettingsError, from_pydantic, shown, unknown
 
 __all__ = [
     "Settings",
@@ -40,11 +36,11 @@ __all__ = [
     "load",
 ]
 
-ROOT = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parent.parent
 SETTINGS_FILE = ROOT / "settings.local.toml"
 SECRETS_FILE = ROOT / "secrets.toml"
 DEFAULTS_FILE = ROOT / "group_data" / "all.py"
-CHECKS = (*settings_checks.CHECKS, *settings_checks_network.CHECKS, *settings_checks_vpn.CHECKS)
+CHECKS = (*checks.CHECKS, *checks_network.CHECKS, *checks_vpn.CHECKS)
 
 
 def load(
@@ -58,13 +54,13 @@ def load(
     problems: list[Problem] = []
     own = _parse(settings_file, problems)
     sections = _sections(_defaults(defaults), own, problems, defaults)
-    overrides = own.get("services", {})
-    if not isinstance(overrides, dict):
+    changes = own.get("services", {})
+    if not isinstance(changes, dict):
         problems.append(Problem("services", "must be a table", "write [services.<name>]"))
-        overrides = {}
-    services, broken = settings_services.merge(overrides, problems)
-    secrets, unsure = settings_secrets.read(secrets_file, environment, services, broken, problems)
-    parts = Parts(sections, services, broken, overrides, secrets, unsure, secrets_file.name)
+        changes = {}
+    services, broken = overrides.merge(changes, problems)
+    secrets, unsure = user_secrets.read(secrets_file, environment, services, broken, problems)
+    parts = Parts(sections, services, broken, changes, secrets, unsure, secrets_file.name)
     for check in CHECKS:
         problems.extend(check(parts))
     if problems:
