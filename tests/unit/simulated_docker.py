@@ -84,6 +84,8 @@ class SimulatedDocker:
             "network_mode": mode,
             "netns": None,
             "stale_mounts": [],
+            "started_at": "",
+            "finished_at": "",
         }
         self.containers.append(container)
         return container

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 from collections.abc import Sequence
@@ -159,7 +160,10 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     monkeypatch.setattr(stack_verbs, "Docker", lambda: made)
     monkeypatch.setattr(wait_healthy, "Docker", lambda: made)
     monkeypatch.setattr(stack_verbs.configuration, "load", lambda *_: made.config)
-    monkeypatch.setattr("time.sleep", made.sleep)
+    simulated = functools.partial(
+        stacks.apply, sleep=made.sleep, clock=lambda: made.now, lock_wait_seconds=1.0
+    )
+    monkeypatch.setattr(stack_verbs.stacks, "apply", simulated)
     return made
 
 
