@@ -1,0 +1,107 @@
+"""The machine: packages, account, units, Docker's live configuration, /data, the host programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from host_configuration import HELPER_UNITS
+from tests.smoke.expect_files import DEPLOY
+from tests.smoke.expected import Expected
+
+Observed = dict[str, Any]
+# systemd's words for "never".
+NEVER = ("", "0", "infinity", "n/a")
+
+
+def package(expected: Expected, observed: Observed, name: str) -> Iterator[str]:
+    """A package is installed, not only known or half removed."""
+    status = observed["packages"].get(name, "not installed")
+    if status != "installed":
+        yield f"package {name} is {status}; {DEPLOY}"
+
+
+def account(expected: Expected, observed: Observed) -> Iterator[str]:
+    """The numbers that own media and state have names."""
+    host = expected.settings.host
+    if not observed["user"]:
+        yield f"uid {host.puid} has no user; {DEPLOY}"
+    if not observed["group"]:
+        yield f"gid {host.pgid} has no group; {DEPLOY}"
+
+
+def unit(expected: Expected, observed: Observed, name: str) -> Iterator[str]:
+    """A unit is loaded as it is on disk, enabled and active; a timer will fire again; a daemon
+    runs the release that is installed."""
+    found = observed["units"].get(name, {})
+    load = found.get("LoadState", "unknown")
+    if load == "masked":
+        yield f"{name} is masked; fix: systemctl unmask {name}, then run the deploy"
+        return
+    if load != "loaded":
+        yield f"{name} is {load}; {DEPLOY}"
+        return
+    if found.get("NeedDaemonReload") == "yes":
+        yield f"{name} was changed after systemd read it; fix: systemctl daemon-reload"
+    if found["UnitFileState"] != "enabled":
+        yield f"{name} is {found['UnitFileState']}; {DEPLOY}"
+    if found["ActiveState"] != "active":
+        yield f"{name} is {found['ActiveState']}; fix: systemctl restart {name}"
+    next_time = found.get("NextElapseUSecRealtime", ""), found.get("NextElapseUSecMonotonic", "")
+    if expected.units[name] == "timer" and all(one in NEVER for one in next_time):
+        yield f"{name} will never fire; fix: systemctl restart {name}"
+    if found.get("release") and found["release"] != expected.config["release"]:
+        yield f"{name} runs {found['release']}, not {expected.config['release']}; {DEPLOY}"
+
+
+def helpers(expected: Expected, observed: Observed) -> Iterator[str]:
+    """What timers and paths start can be started."""
+    for name in HELPER_UNITS:
+        load = observed["units"].get(name, {}).get("LoadState", "unknown")
+        if load != "loaded":
+            yield f"{name} is {load}; {DEPLOY}"
+
+
+def docker_configuration(expected: Expected, observed: Observed) -> Iterator[str]:
+    """The Docker that runs has read the daemon.json that is on disk."""
+    info = observed["docker"] or {}
+    if not info.get("ServerVersion"):
+        yield "Docker does not answer; fix: systemctl restart docker"
+        return
+    if not info["LiveRestoreEnabled"]:
+        yield "Docker's live-restore is off; fix: systemctl restart docker"
+    if info["LoggingDriver"] != "json-file":
+        yield f"Docker logs to {info['LoggingDriver']}; fix: systemctl restart docker"
+    registries = (info.get("RegistryConfig") or {}).get("IndexConfigs") or {}
+    for one in expected.settings.docker.insecure_registries:
+        if registries.get(one, {}).get("Secure", True):
+            yield f"Docker does not know the registry {one}; fix: systemctl restart docker"
+
+
+def data(expected: Expected, observed: Observed) -> Iterator[str]:
+    """The media disk is there: mounted as the deploy found it, marked, and one file system."""
+    found, path = observed["data"], expected.settings.storage.data
+    if not found["answers"]:
+        yield f"{path} does not answer; fix: mount {path} again"
+        return
+    recorded = (observed["data_record"] or {}).get("is_mount")
+    if recorded != found["is_mount"]:
+        state = "is mounted" if found["is_mount"] else "is not mounted"
+        yield f"{path} {state}, unlike at the deploy; fix: mount {path} or run the deploy"
+    if not found["sentinel"]:
+        yield f"{expected.config['paths']['sentinel']} is gone; fix: mount {path}, run the deploy"
+    for inside in found["inside"]:
+        yield f"{inside} is another file system; fix: one file system for all of {path}"
+
+
+def hardlinks(expected: Expected, observed: Observed) -> Iterator[str]:
+    """What was downloaded can become media without a copy."""
+    if observed["data"]["hardlink"]:
+        yield f"no hardlink from torrents to media: {observed['data']['hardlink']}"
+
+
+def release(expected: Expected, observed: Observed) -> Iterator[str]:
+    """`stack-manage.sh version` answers with the release of this checkout."""
+    lines = observed["version"].splitlines() or ["nothing"]
+    if lines[0] != f"mediastack {expected.config['release']}":
+        yield f"the host runs {lines[0]}, not {expected.config['release']}; {DEPLOY}"

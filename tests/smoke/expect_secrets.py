@@ -1,0 +1,53 @@
+"""Secrets: each where its one reader finds it, unreadable for everybody else, and shown nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.smoke.expect_files import DEPLOY
+from tests.smoke.expected import Expected
+
+Observed = dict[str, Any]
+OTHERS = 0o077
+WORLD = 0o007
+
+
+def declared(expected: Expected, observed: Observed, path: str) -> Iterator[str]:
+    """One secret is there, not empty, with exactly its mode and owner."""
+    entry, found = expected.secrets[path], observed["secrets"].get(path)
+    if found is None:
+        yield f"{path} is absent; {DEPLOY}"
+        return
+    if found["kind"] != "file" or not found["size"]:
+        yield f"{path} is no file or empty; fix: remove it, then run the deploy"
+    if found["mode"] != entry["mode"]:
+        yield f"{path} has mode {found['mode']} instead of {entry['mode']}; {DEPLOY}"
+    if (found["uid"], found["gid"]) != (entry["uid"], entry["gid"]):
+        have, want = f"{found['uid']}:{found['gid']}", f"{entry['uid']}:{entry['gid']}"
+        yield f"{path} belongs to {have} instead of {want}; {DEPLOY}"
+
+
+def seeded(expected: Expected, observed: Observed, path: str) -> Iterator[str]:
+    """A configuration that its app owns by now is there, its app's, and closed to the world."""
+    entry, found = expected.seeds[path], observed["seeds"].get(path)
+    if found is None:
+        yield f"{path} is absent; {DEPLOY}"
+        return
+    if int(found["mode"], 8) & WORLD:
+        yield f"{path} is open to every user (mode {found['mode']}); fix: chmod o-rwx {path}"
+    if found["uid"] != entry["uid"]:
+        yield f"{path} belongs to uid {found['uid']} instead of {entry['uid']}; {DEPLOY}"
+
+
+def private(expected: Expected, observed: Observed) -> Iterator[str]:
+    """Below the secrets' directory nothing is open to anybody but its owner, known or not."""
+    for path, found in observed["secrets"].items():
+        if found is not None and int(found["mode"], 8) & OTHERS and found["kind"] != "link":
+            yield f"{path} is open to others (mode {found['mode']}); fix: chmod go-rwx {path}"
+
+
+def not_shown(expected: Expected, observed: Observed) -> Iterator[str]:
+    """No secret stands in `docker inspect` or in a file that everybody may read."""
+    for one in observed["shown_secrets"]:
+        yield f"secret {one}; fix: rotate it, and mount it as a file"

@@ -1,0 +1,301 @@
+"""What a host really is: everything the smoke checks look at, read in one go, as JSON.
+
+Runs on the host as root, sent over SSH (Python 3.10 or newer, standard library only), and reads by
+other paths than the deploy does: the Docker CLI, the kernel's /proc, lstat, systemctl and dpkg.
+It changes nothing but for one hardlink probe, whose two hidden names are always removed. What
+could not be read is absent or None: the checks on the controller turn that into a failure. Secrets
+never leave the host; whether one shows where it must not is decided here.
+"""
+
+import concurrent.futures
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import socket
+import stat
+import struct
+import subprocess
+import urllib.parse
+from typing import Any
+
+TIMEOUT_SECONDS = 15
+URL_TIMEOUT_SECONDS = 3
+DATA_DEADLINE_SECONDS = 3
+SHORTEST_SECRET = 8
+UNIT_PROPERTIES = (
+    "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,MainPID,Result,"
+    "NextElapseUSecRealtime,NextElapseUSecMonotonic"
+)
+
+
+def run(*command: str) -> str:
+    """Its output; "" when it is not there."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout
+
+
+def read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as handle:
+            return handle.read()
+    except OSError:
+        return ""
+
+
+def read_json(path: str) -> Any:
+    with contextlib.suppress(ValueError):
+        return json.loads(read(path))
+    return None
+
+
+def look(path: str, *, hashed: bool = True) -> "dict[str, Any] | None":
+    """Kind, mode, owner, and content hash or link target of one path; None when it is not there."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    seen: dict[str, Any] = {
+        "kind": {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}.get(
+            stat.S_IFMT(found.st_mode), "other"
+        ),
+        "mode": f"{stat.S_IMODE(found.st_mode):04o}",
+        "uid": found.st_uid,
+        "gid": found.st_gid,
+        "size": found.st_size,
+    }
+    if seen["kind"] == "link":
+        seen["target"] = os.readlink(path)
+    elif seen["kind"] == "file" and hashed:
+        with open(path, "rb") as handle:
+            seen["sha256"] = hashlib.sha256(handle.read()).hexdigest()
+    return seen
+
+
+def secret_tree(top: str) -> "dict[str, Any]":
+    """Every path below the secrets' directory, never with a hash: short ones could be guessed."""
+    found = {top: look(top, hashed=False)}
+    for directory, directories, files in os.walk(top):
+        for name in [*directories, *files]:
+            path = os.path.join(directory, name)
+            found[path] = look(path, hashed=False)
+    return found
+
+
+def shown_secrets(spec: "dict[str, Any]", texts: "dict[str, str]") -> "list[str]":
+    """ "secret in place" of every secret that stands in a text that others may read."""
+    shown = []
+    for secret in spec["secrets"]:
+        value = read(os.path.join(spec["secrets_directory"], secret)).strip()
+        if len(value) >= SHORTEST_SECRET:
+            escaped = json.dumps(value)[1:-1]
+            shown += [
+                f"{secret} in {place}"
+                for place, text in texts.items()
+                if value in text or escaped in text
+            ]
+    return shown
+
+
+def packages() -> "dict[str, str]":
+    lines = run("dpkg-query", "-W", "-f", "${Package}\t${db:Status-Status}\n").splitlines()
+    return dict(line.split("\t") for line in lines)
+
+
+def units(names: "list[str]") -> "dict[str, dict[str, str]]":
+    shown = run("systemctl", "show", "-p", UNIT_PROPERTIES, *names).strip()
+    blocks = [
+        dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        for block in shown.split("\n\n")
+    ]
+    for block in blocks:
+        environment = read(f"/proc/{block.get('MainPID', '0')}/environ").split("\0")
+        marks = [one for one in environment if one.startswith("MEDIASTACK_RELEASE=")]
+        block["release"] = marks[0].partition("=")[2] if marks else ""
+    return {block["Id"]: block for block in blocks if "Id" in block}
+
+
+def run_json(*command: str) -> Any:
+    with contextlib.suppress(ValueError):
+        return json.loads(run(*command))
+    return None
+
+
+def inspect(kind: str, ids: "list[str]") -> "list[dict[str, Any]]":
+    return (run_json("docker", kind, "inspect", *ids) or []) if ids else []
+
+
+def namespace(pid: int) -> "int | None":
+    try:
+        return os.stat(f"/proc/{pid}/ns/net").st_ino
+    except OSError:
+        return None
+
+
+def process(container: "dict[str, Any]", skip: "tuple[str, ...]") -> "dict[str, Any]":
+    """The kernel's view of a container's first process: namespace, powers, users, mounts."""
+    pid = container["State"].get("Pid") or 0
+    lines = (line.split(":", 1) for line in read(f"/proc/{pid}/status").splitlines())
+    status = {line[0]: line[1].split() for line in lines if len(line) == 2}
+    other = []
+    for mount in container.get("Mounts") or []:
+        source, target = mount.get("Source", ""), mount.get("Destination", "")
+        if mount.get("Type") != "bind" or source.startswith(skip):
+            continue
+        try:
+            same = os.path.samestat(os.stat(source), os.stat(f"/proc/{pid}/root{target}"))
+        except OSError as error:
+            other.append(f"{target} ({error.strerror})")
+        else:
+            other += [] if same else [target]
+    return {
+        "netns": namespace(pid),
+        "capabilities": int(status.get("CapBnd", ["0"])[0], 16),
+        "no_new_privileges": status.get("NoNewPrivs", ["0"])[0] == "1",
+        "uid": int(status.get("Uid", ["-1"])[0]),
+        "gid": int(status.get("Gid", ["-1"])[0]),
+        "other_mounts": other,
+    }
+
+
+def listeners() -> "list[dict[str, Any]]":
+    """Listening TCP sockets of the host's namespace and who holds them."""
+    found: dict[str, tuple[str, int]] = {}
+    for table in ("tcp", "tcp6"):
+        for line in read(f"/proc/1/net/{table}").splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A":
+                address, _, port = fields[1].partition(":")
+                found[fields[9]] = (number(address), int(port, 16))
+    holders = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            for descriptor in os.listdir(f"/proc/{pid}/fd"):
+                target = os.readlink(f"/proc/{pid}/fd/{descriptor}")
+                if target.startswith("socket:[") and target[8:-1] in found:
+                    holders[target[8:-1]] = read(f"/proc/{pid}/comm").strip()
+    return [
+        {"address": address, "port": port, "program": holders.get(inode, "")}
+        for inode, (address, port) in found.items()
+    ]
+
+
+def number(hexadecimal: str) -> str:
+    """An address of /proc/net/tcp (words in the machine's byte order) as text."""
+    words = [hexadecimal[start : start + 8] for start in range(0, len(hexadecimal), 8)]
+    raw = b"".join(struct.pack("=I", int(word, 16)) for word in words)
+    return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
+
+
+def answer(url: str) -> "int | str":
+    """The HTTP status of a URL, or why there is none."""
+    parts = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(
+        parts.hostname or "", parts.port, timeout=URL_TIMEOUT_SECONDS
+    )
+    try:
+        connection.request("GET", parts.path or "/")
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        return str(error) or type(error).__name__
+    finally:
+        connection.close()
+
+
+def data_answers(sentinel: str) -> bool:
+    """Whether /data can be looked at: on a dead mount a stat hangs where no signal reaches."""
+    child = subprocess.Popen(
+        ["stat", "-L", sentinel], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        child.wait(DATA_DEADLINE_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        return False
+    return True
+
+
+def hardlink(data: str) -> str:
+    """Why a file below torrents cannot become one below media; "" when it can."""
+    name = f".mediastack-smoke-{os.getpid()}"
+    source, target = f"{data}/torrents/{name}", f"{data}/media/{name}"
+    try:
+        os.close(os.open(source, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        os.link(source, target)
+        same = os.path.samefile(source, target)
+    except OSError as error:
+        return f"{error.filename2 or error.filename}: {error.strerror}"
+    finally:
+        for path in (source, target):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+    return "" if same else f"{target} became a copy"
+
+
+def data_facts(spec: "dict[str, Any]", answers: bool) -> "dict[str, Any]":
+    data = spec["data"]
+    points = [line.split()[4] for line in read("/proc/1/mountinfo").splitlines()]
+    return {
+        "answers": answers,
+        "is_mount": os.path.realpath(data) in points if answers else None,
+        "inside": [point for point in points if point.startswith(f"{data}/")],
+        "sentinel": answers and os.path.isfile(spec["sentinel"]),
+        "hardlink": hardlink(data) if answers else "does not answer",
+    }
+
+
+def observe(spec: "dict[str, Any]") -> "dict[str, Any]":
+    """Everything, the slow parts side by side."""
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        slow = {
+            "packages": pool.submit(packages),
+            "units": pool.submit(units, spec["units"]),
+            "docker": pool.submit(run_json, "docker", "info", "--format", "{{json .}}"),
+            "version": pool.submit(run, spec["manage"], "version"),
+            "user": pool.submit(run, "getent", "passwd", str(spec["uid"])),
+            "group": pool.submit(run, "getent", "group", str(spec["gid"])),
+        }
+        urls = {url: pool.submit(answer, url) for url in spec["urls"]}
+        nets = pool.submit(lambda: inspect("network", run("docker", "network", "ls", "-q").split()))
+        found = inspect("container", run("docker", "ps", "-aq", "--no-trunc").split())
+        images = inspect("image", sorted({one["Image"] for one in found}))
+        answers = data_answers(spec["sentinel"])
+        skip: tuple[str, ...] = () if answers else (spec["data"],)
+        files = {path: look(path) for path in spec["paths"] if not path.startswith(skip)}
+        texts = {
+            path: read(path)
+            for path, seen in files.items()
+            if seen and seen["kind"] == "file" and int(seen["mode"], 8) & 0o004
+        }
+        texts["docker inspect"] = json.dumps([found, images], ensure_ascii=False)
+        record = read_json(f"{spec['state']}/managed.json")
+        return {
+            **{name: future.result() for name, future in slow.items()},
+            "urls": {url: future.result() for url, future in urls.items()},
+            "networks": nets.result(),
+            "containers": found,
+            "images": {one["Id"]: one for one in images},
+            "processes": {
+                one["Id"]: process(one, skip) for one in found if one["State"].get("Pid")
+            },
+            "host_netns": namespace(1),
+            "listeners": listeners(),
+            "files": files,
+            "overrides": {path: read(path) for path in spec["overrides"]},
+            "environment_complete": os.path.isfile(f"{spec['program']}/venv/complete"),
+            "record": record,
+            "left": [path for path in record or {} if os.path.lexists(path)],
+            "secrets": secret_tree(spec["secrets_directory"]),
+            "seeds": {path: look(path, hashed=False) for path in spec["seeds"]},
+            "shown_secrets": shown_secrets(spec, texts),
+            "lock": read_json(f"{spec['state']}/images.lock"),
+            "intent": read_json(f"{spec['state']}/intent.json") or {},
+            "data": data_facts(spec, answers),
+            "data_record": read_json(f"{spec['state']}/data.json"),
+        }

@@ -1,0 +1,251 @@
+"""A host on which everything is as the deploy leaves it, for tests that then break one thing.
+
+Written from what the checks may see of a real host (Docker's inspect, /proc, lstat), by itself: it
+takes names and numbers from the wanted state and nothing from the checks.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import render
+from host_configuration import HELPER_UNITS, PROGRAM
+from settings import address
+from tests.smoke import expected as wanted
+from tests.smoke.expected import Expected
+from tests.unit import settings_house
+
+DIGEST = "sha256:" + "a" * 64
+HOST_NAMESPACE = 1
+SETTINGS = {"docker": {"insecure_registries": ["registry.lan:5000"]}}
+
+
+def build(folder: Path) -> tuple[Expected, dict[str, Any]]:
+    """What should be, and a host that is so."""
+    expected = wanted.build(settings_house.load(folder, SETTINGS), wanted.UNKNOWN)
+    return expected, observed(expected)
+
+
+def observed(expected: Expected) -> dict[str, Any]:
+    """The answer of host_program.observe on a healthy host."""
+    config = expected.config
+    containers = {name: container(expected, name) for name in expected.services}
+    sockets = {one.socket for one in expected.services.values() if one.socket}
+    return {
+        "packages": dict.fromkeys(expected.packages, "installed"),
+        "user": "media:x:1000:1000::/nonexistent:/usr/sbin/nologin\n",
+        "group": "media:x:1000:\n",
+        "units": {name: unit(name, config["release"]) for name in [*expected.units, *HELPER_UNITS]},
+        "docker": {
+            "ServerVersion": "26.1.5",
+            "LiveRestoreEnabled": True,
+            "LoggingDriver": "json-file",
+            "RegistryConfig": {"IndexConfigs": {"registry.lan:5000": {"Secure": False}}},
+        },
+        "version": f"mediastack {config['release']}\ndocker 26.1.5\ndocker compose 2.26.1\n",
+        "urls": dict.fromkeys(expected.urls.values(), 200),
+        "networks": [
+            {
+                "Name": render.NETWORK,
+                "Driver": "bridge",
+                "Internal": False,
+                "IPAM": {
+                    "Config": [
+                        {
+                            "Subnet": config["network"]["subnet"],
+                            "Gateway": config["network"]["gateway"],
+                        }
+                    ]
+                },
+            },
+            *(
+                {
+                    "Name": f"mediastack_socket_{kind}",
+                    "Internal": True,
+                    "Containers": {
+                        one.name: {"Name": one.name}
+                        for one in expected.services.values()
+                        if one.socket == kind
+                    },
+                }
+                for kind in sockets
+            ),
+        ],
+        "containers": list(containers.values()),
+        "images": {
+            f"image-{name}": {
+                "RepoDigests": [f"{one.image.removeprefix('docker.io/')}@{DIGEST}"],
+                "Config": {},
+            }
+            for name, one in expected.services.items()
+        },
+        "processes": {f"id-{name}": process(expected, name) for name in expected.services},
+        "host_netns": HOST_NAMESPACE,
+        "listeners": [
+            {
+                "address": port.split(":")[0],
+                "port": int(port.split(":")[1]),
+                "program": "docker-proxy",
+            }
+            for name in expected.services
+            for port in expected.ports(name)
+        ],
+        "files": {
+            **{
+                path: {key: entry[key] for key in entry if key not in ("path", "keep", "content")}
+                for path, entry in expected.files.items()
+            },
+            f"{PROGRAM}/venv": {"kind": "link", "target": expected.environment},
+        },
+        "overrides": {
+            f"{PROGRAM}/stacks/{stack}/images.yaml": "# made by the host\n"
+            + json.dumps(
+                {
+                    "services": {
+                        name: {"image": f"{config['services'][name]['image']}@{DIGEST}"}
+                        for name in entry["services"]
+                    }
+                }
+            )
+            for stack, entry in config["stacks"].items()
+        },
+        "environment_complete": True,
+        "record": {
+            path: {"kind": one["kind"], "keep": False} for path, one in expected.files.items()
+        },
+        "left": list(expected.files),
+        "secrets": {
+            f"{render.ETC}/secrets": {"kind": "directory", "mode": "0700"},
+            **{path: secret(one) for path, one in expected.secrets.items()},
+        },
+        "seeds": {path: secret(one) for path, one in expected.seeds.items()},
+        "shown_secrets": [],
+        "lock": {
+            "schema": 1,
+            "services": {
+                name: {"image": config["services"][name]["image"], "digest": DIGEST}
+                for name in expected.services
+            },
+        },
+        "intent": {},
+        "data": {
+            "answers": True,
+            "is_mount": False,
+            "inside": [],
+            "sentinel": True,
+            "hardlink": "",
+        },
+        "data_record": {"is_mount": False},
+    }
+
+
+def unit(name: str, release: str) -> dict[str, str]:
+    """What systemctl show says of a unit of ours."""
+    return {
+        "Id": name,
+        "LoadState": "loaded",
+        "ActiveState": "active",
+        "UnitFileState": "enabled",
+        "NeedDaemonReload": "no",
+        "NextElapseUSecRealtime": "Tue 2026-11-24 00:41:12 UTC" if name.endswith("timer") else "",
+        "release": release if name == "mediastack-keeper.service" else "",
+    }
+
+
+def secret(entry: dict[str, Any]) -> dict[str, Any]:
+    """What lstat says of a secret."""
+    return {
+        "kind": "file",
+        "mode": entry.get("mode", "0400"),
+        "uid": entry["uid"],
+        "gid": entry["gid"],
+        "size": 32,
+    }
+
+
+def namespace(expected: Expected, name: str) -> int:
+    """Inode of the network namespace a service belongs in."""
+    zone = expected.services[name].zone
+    return {"vpn": namespace_of("gluetun"), "host": HOST_NAMESPACE}.get(zone, namespace_of(name))
+
+
+def namespace_of(name: str) -> int:
+    """A number of its own per name."""
+    return int.from_bytes(name.encode(), "big")
+
+
+def process(expected: Expected, name: str) -> dict[str, Any]:
+    """What /proc says of a container's first process."""
+    one = expected.services[name]
+    uid, gid = (1000, 1000) if one.identity == "user" else (0, 0)
+    powers = 0xA80425FB  # Docker's default set, as the kernel prints it
+    if one.capabilities is not None:
+        numbers = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7}
+        numbers |= {"NET_ADMIN": 12, "NET_RAW": 13}
+        powers = sum(1 << numbers[capability] for capability in one.capabilities)
+    return {
+        "netns": namespace(expected, name),
+        "capabilities": powers,
+        "no_new_privileges": True,
+        "uid": uid,
+        "gid": gid,
+        "other_mounts": [],
+    }
+
+
+def container(expected: Expected, name: str) -> dict[str, Any]:
+    """What `docker inspect` says of a container."""
+    one, entry = expected.services[name], expected.config["services"][name]
+    networks = {}
+    if one.zone == "bridge" and not one.socket_proxy:
+        networks[render.NETWORK] = {"IPAddress": address(expected.settings, one)}
+    if one.zone == "bridge" and one.socket:
+        networks[f"mediastack_socket_{one.socket}"] = {"IPAddress": "172.19.0.2"}
+    ports = {
+        f"{port.split(':')[2]}/tcp": [
+            {"HostIp": port.split(":")[0], "HostPort": port.split(":")[1]}
+        ]
+        for port in expected.ports(name)
+    }
+    mode = {"vpn": "container:id-gluetun", "host": "host"}.get(one.zone, render.NETWORK)
+    return {
+        "Id": f"id-{name}",
+        "Name": f"/{name}",
+        "Image": f"image-{name}",
+        "Config": {
+            "Labels": {
+                "io.mediastack.service": name,
+                "io.mediastack.config": entry["config_hash"],
+            }
+        },
+        "State": {
+            "Running": True,
+            "Status": "running",
+            "Pid": 100,
+            **({"Health": {"Status": "healthy"}} if one.health else {}),
+        },
+        "HostConfig": {
+            "NetworkMode": mode,
+            "RestartPolicy": {"Name": "no" if one.zone == "vpn" else "unless-stopped"},
+            "PortBindings": ports,
+            "Privileged": False,
+            "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m"}},
+        },
+        "NetworkSettings": {"Networks": networks, "Ports": ports},
+        "Mounts": [
+            {
+                "Type": "bind",
+                "Source": mount["source"],
+                "Destination": mount["target"],
+                "RW": not mount["read_only"],
+            }
+            for mount in render.volumes(expected.settings, one)
+        ],
+    }
+
+
+def found(observed: dict[str, Any], name: str) -> dict[str, Any]:
+    """A container of the house."""
+    return next(one for one in observed["containers"] if one["Id"] == f"id-{name}")
