@@ -4,7 +4,8 @@ Sent to the host over stdin (`python3 -`), so nothing of it is ever in a process
 library only, Python 3.10 or newer. The wanted tree is a list of entries; the record of what we
 made (`managed.json`) is what lets a later run remove a path that left the catalog and nothing
 else. Content is written to a new 0600 file, owned, moded, synced and renamed into place: a reader
-sees the old file or the new one, and nobody sees it with a wider mode than the final one.
+sees the old file or the new one, and nobody sees it with a wider mode than the final one. The
+new file's name follows from the path: what a killed run left there is what the next one replaces.
 
 Entry: {"path", "kind": "file"|"directory"|"link", "mode": "0644", "uid", "gid", "sha256",
 "content": base64 (apply only), "target": link target, "keep": never removed by us}.
@@ -15,11 +16,11 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
 import stat
 from typing import Any
 
 DIFF_LIMIT_BYTES = 65536
+KINDS = {"file": stat.S_ISREG, "directory": stat.S_ISDIR, "link": stat.S_ISLNK}
 
 
 def read_record(path: str) -> "dict[str, dict[str, Any]]":
@@ -55,10 +56,9 @@ def difference(entry: "dict[str, Any]") -> "dict[str, str] | None":
     path = entry["path"]
     try:
         found = os.lstat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {"path": path, "problem": "absent"}
-    kinds = {"file": stat.S_ISREG, "directory": stat.S_ISDIR, "link": stat.S_ISLNK}
-    if not kinds[entry["kind"]](found.st_mode):
+    if not KINDS[entry["kind"]](found.st_mode):
         return {"path": path, "problem": f"is not a {entry['kind']}"}
     if entry["kind"] == "link":
         target = os.readlink(path)
@@ -84,28 +84,69 @@ def stale(spec: "dict[str, Any]") -> "list[str]":
     """Paths that we made, that nobody wants any more and that still exist (deepest first)."""
     wanted = {entry["path"] for entry in spec["entries"]}
     record = read_record(spec["record"])
-    gone = [path for path, made in record.items() if path not in wanted and not made["keep"]]
-    return sorted((path for path in gone if removable(path)), reverse=True)
+    going: set[str] = set()
+    for path in sorted(record, reverse=True):
+        made = record[path]
+        if path not in wanted and not made["keep"] and removable(path, made["kind"], going):
+            going.add(path)
+    return sorted(going, reverse=True)
 
 
-def removable(path: str) -> bool:
-    """A directory counts only when nothing of somebody else's would be left in it."""
-    if os.path.isdir(path) and not os.path.islink(path):
-        return not os.listdir(path)
-    return os.path.lexists(path)
+def removable(path: str, kind: str, going: "set[str]") -> bool:
+    """It is still what we made, and nothing of somebody else's would be left in it."""
+    if not still(path, kind):
+        return False
+    if kind == "directory":
+        return all(os.path.join(path, name) in going for name in os.listdir(path))
+    return True
+
+
+def still(path: str, kind: str) -> bool:
+    """Something of this kind is there; a link is a link, wherever it leads."""
+    try:
+        return KINDS[kind](os.lstat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def due_record(spec: "dict[str, Any]", record: "dict[str, Any]") -> "dict[str, Any]":
+    """What the record should say: what is wanted, and what is left of what we made before.
+
+    What is gone is forgotten: a file that somebody else puts there one day is not ours.
+    """
+    wanted = {e["path"]: {"kind": e["kind"], "keep": e.get("keep", False)} for e in spec["entries"]}
+    left = {
+        path: made
+        for path, made in record.items()
+        if path not in wanted and (made["keep"] or still(path, made["kind"]))
+    }
+    return {**left, **wanted}
 
 
 def check(spec: "dict[str, Any]") -> "list[dict[str, str]]":
     """Every difference between the wanted tree and the host."""
     found = [difference(entry) for entry in spec["entries"]]
-    return [one for one in found if one] + [
+    problems = [one for one in found if one] + [
         {"path": path, "problem": "no longer wanted"} for path in stale(spec)
     ]
+    record = read_record(spec["record"])
+    if record != due_record(spec, record):
+        problems.append({"path": spec["record"], "problem": "is out of date"})
+    return problems
+
+
+def temporary_name(path: str) -> str:
+    """Where a path's new content is prepared; what a killed run left there is removed."""
+    directory, name = os.path.split(path)
+    temporary = os.path.join(directory, f".{name}.mediastack-new")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    return temporary
 
 
 def write_file(entry: "dict[str, Any]") -> None:
     path = entry["path"]
-    temporary = os.path.join(os.path.dirname(path), f".{secrets.token_hex(8)}.tmp")
+    temporary = temporary_name(path)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as handle:
@@ -131,6 +172,28 @@ def own(entry: "dict[str, Any]") -> None:
         os.close(descriptor)
 
 
+def make_room(entry: "dict[str, Any]", made: "dict[str, Any] | None") -> None:
+    """Something of another kind is in the way: ours goes, somebody else's stays and is named.
+
+    A symbolic link where a directory belongs is never followed: it may lead anywhere.
+    """
+    path, kind = entry["path"], entry["kind"]
+    if not os.path.lexists(path) or still(path, kind):
+        return
+    ours = made is not None and not made["keep"] and still(path, made["kind"])
+    if still(path, "directory"):
+        if not ours or os.listdir(path):
+            raise OSError(f"{path} is a directory, a {kind} is wanted there; fix: move it away")
+        os.rmdir(path)
+    elif kind == "directory":
+        if not ours:
+            raise OSError(
+                f"{path} is not a directory (a link is not followed); fix: move it away, or name"
+                " the real directory in the settings"
+            )
+        os.unlink(path)
+
+
 def make(entry: "dict[str, Any]") -> None:
     path = entry["path"]
     if entry["kind"] == "directory":
@@ -138,7 +201,7 @@ def make(entry: "dict[str, Any]") -> None:
             os.mkdir(path, 0o700)
         own(entry)
     elif entry["kind"] == "link":
-        temporary = f"{path}.{secrets.token_hex(8)}.tmp"
+        temporary = temporary_name(path)
         os.symlink(entry["target"], temporary)
         os.rename(temporary, path)
     elif "content" in entry:
@@ -151,18 +214,21 @@ def apply(spec: "dict[str, Any]") -> "list[str]":
     """Mend every difference; the record is written first, so that a killed run is remembered."""
     differences = {one["path"] for one in check(spec)}
     record = read_record(spec["record"])
-    wanted = {e["path"]: {"kind": e["kind"], "keep": e.get("keep", False)} for e in spec["entries"]}
-    remember(spec["record"], {**record, **wanted})
-    for entry in spec["entries"]:
-        if entry["path"] in differences:
-            make(entry)
+    due = due_record(spec, record)
+    # Until it is replaced, a path is still of the kind that we made it.
+    soon = {p: {**made, "kind": record.get(p, made)["kind"]} for p, made in due.items()}
+    remember(spec["record"], {**record, **soon})
+    # What leaves goes first: a directory of ours may have to give way to a file.
     for path in stale(spec):
-        if os.path.isdir(path) and not os.path.islink(path):
+        if record[path]["kind"] == "directory":
             os.rmdir(path)
         else:
             os.unlink(path)
-    left = {p: made for p, made in record.items() if p not in wanted and os.path.lexists(p)}
-    remember(spec["record"], {**left, **wanted})
+    for entry in spec["entries"]:
+        if entry["path"] in differences:
+            make_room(entry, record.get(entry["path"]))
+            make(entry)
+    remember(spec["record"], due_record(spec, record))
     return sorted(differences)
 
 
@@ -171,4 +237,5 @@ def remember(path: str, record: "dict[str, Any]") -> None:
         return
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     content = base64.b64encode(json.dumps(record, indent=1, sort_keys=True).encode()).decode()
-    write_file({"path": path, "content": content, "uid": 0, "gid": 0, "mode": "0600"})
+    owner = {"uid": os.geteuid(), "gid": os.getegid()}
+    write_file({"path": path, "content": content, "mode": "0600", **owner})
