@@ -1,0 +1,34 @@
+"""Fixtures of the box tests that need the outer engine: the stand-in images, and one to start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from standin_house import RUN, Start, docker
+
+from sandbox import images, lifecycle, names
+
+
+@pytest.fixture(scope="session")
+def references() -> dict[str, str]:
+    """Stand-in key -> its image on the outer engine."""
+    lifecycle.ensure_images(assume_yes=True)
+    return {key: f"{names.PUSH_REGISTRY}/{name}" for name, key in images.wanted().items()}
+
+
+@pytest.fixture
+def start(references: dict[str, str]) -> Iterator[Start]:
+    """Start a stand-in; every container a test started is removed at its end."""
+    started: list[str] = []
+
+    def run(key: str, *options: str, command: tuple[str, ...] = (), network: str = "none") -> str:
+        name = f"mstest-{RUN}-{len(started)}-{key}"
+        started.append(name)
+        place = ("--name", name, "--network", network)
+        docker("run", "--detach", *place, *options, references[key], *command)
+        return name
+
+    yield run
+    if started:
+        docker("rm", "--force", "--volumes", *started)
