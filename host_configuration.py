@@ -56,6 +56,14 @@ def secret_entry(
     }
 
 
+def host_secrets(settings: Settings) -> dict[str, tuple[Secret, ...]]:
+    """Secrets of the host's own programs. Another ntfy server has a token of the user's, or none."""
+    if settings.notify.server:
+        token = Secret(name="token", origin="user", kind="opaque", required=False)
+        return {**HOST_SECRETS, "notify": (token,)}
+    return HOST_SECRETS
+
+
 def secret_entries(settings: Settings) -> list[dict[str, Any]]:
     """Every secret of the enabled services, originals before copies."""
     entries = [
@@ -65,11 +73,11 @@ def secret_entries(settings: Settings) -> list[dict[str, Any]]:
     ]
     entries += [
         secret_entry(settings, consumer, secret, (0, 0))
-        for consumer, secrets in HOST_SECRETS.items()
+        for consumer, secrets in host_secrets(settings).items()
         for secret in secrets
     ]
     known = {f"{entry['service']}/{entry['name']}" for entry in entries}
-    # ntfy may be off: then there is no token to copy, unless the user gave one.
+    # ntfy may be off: then there is no token to copy.
     usable = [e for e in entries if e["origin"] != "copy" or e["source"] in known]
     return sorted(usable, key=lambda entry: bool(entry["origin"] == "copy"))
 
