@@ -57,7 +57,7 @@ def secret_entry(
 
 
 def host_secrets(settings: Settings) -> dict[str, tuple[Secret, ...]]:
-    """Secrets of the host's own programs. Another ntfy server has a token of the user's, or none."""
+    """Secrets of the host's own programs. Another ntfy server: a token of the user's, or none."""
     if settings.notify.server:
         token = Secret(name="token", origin="user", kind="opaque", required=False)
         return {**HOST_SECRETS, "notify": (token,)}
