@@ -29,12 +29,16 @@ def declared(expected: Expected, observed: Observed, path: str) -> Iterator[str]
 
 
 def seeded(expected: Expected, observed: Observed, path: str) -> Iterator[str]:
-    """A configuration that its app owns by now is there, its app's, and closed to the world."""
+    """A configuration that its app owns by now is there, its app's, and closed to the world.
+
+    Apps write it with modes of their own, so the closed door may be that of their directory.
+    """
     entry, found = expected.seeds[path], observed["seeds"].get(path)
+    door = observed["files"].get(f"{expected.settings.storage.config}/{entry['service']}")
     if found is None:
         yield f"{path} is absent; {DEPLOY}"
         return
-    if int(found["mode"], 8) & WORLD:
+    if all(one and int(one["mode"], 8) & WORLD for one in (found, door)):
         yield f"{path} is open to every user (mode {found['mode']}); fix: chmod o-rwx {path}"
     if found["uid"] != entry["uid"]:
         yield f"{path} belongs to uid {found['uid']} instead of {entry['uid']}; {DEPLOY}"

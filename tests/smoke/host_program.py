@@ -49,9 +49,9 @@ def read(path: str) -> str:
         return ""
 
 
-def read_json(path: str) -> Any:
+def parse(text: str) -> Any:
     with contextlib.suppress(ValueError):
-        return json.loads(read(path))
+        return json.loads(text)
     return None
 
 
@@ -122,9 +122,7 @@ def units(names: "list[str]") -> "dict[str, dict[str, str]]":
 
 
 def run_json(*command: str) -> Any:
-    with contextlib.suppress(ValueError):
-        return json.loads(run(*command))
-    return None
+    return parse(run(*command))
 
 
 def inspect(kind: str, ids: "list[str]") -> "list[dict[str, Any]]":
@@ -253,7 +251,7 @@ def data_facts(spec: "dict[str, Any]", answers: bool) -> "dict[str, Any]":
 def observe(spec: "dict[str, Any]") -> "dict[str, Any]":
     """Everything, the slow parts side by side."""
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        slow = {
+        slow: dict[str, Any] = {
             "packages": pool.submit(packages),
             "units": pool.submit(units, spec["units"]),
             "docker": pool.submit(run_json, "docker", "info", "--format", "{{json .}}"),
@@ -274,7 +272,7 @@ def observe(spec: "dict[str, Any]") -> "dict[str, Any]":
             if seen and seen["kind"] == "file" and int(seen["mode"], 8) & 0o004
         }
         texts["docker inspect"] = json.dumps([found, images], ensure_ascii=False)
-        record = read_json(f"{spec['state']}/managed.json")
+        record = parse(read(f"{spec['state']}/managed.json"))
         return {
             **{name: future.result() for name, future in slow.items()},
             "urls": {url: future.result() for url, future in urls.items()},
@@ -294,8 +292,8 @@ def observe(spec: "dict[str, Any]") -> "dict[str, Any]":
             "secrets": secret_tree(spec["secrets_directory"]),
             "seeds": {path: look(path, hashed=False) for path in spec["seeds"]},
             "shown_secrets": shown_secrets(spec, texts),
-            "lock": read_json(f"{spec['state']}/images.lock"),
-            "intent": read_json(f"{spec['state']}/intent.json") or {},
+            "lock": parse(read(f"{spec['state']}/images.lock")),
+            "intent": parse(read(f"{spec['state']}/intent.json")) or {},
             "data": data_facts(spec, answers),
-            "data_record": read_json(f"{spec['state']}/data.json"),
+            "data_record": parse(read(f"{spec['state']}/data.json")),
         }

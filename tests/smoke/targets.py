@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import testinfra
+import testinfra  # type: ignore[import-untyped]
 from pyinfra.api import Config, Inventory, State
 from pyinfra.api.exceptions import PyinfraError
 

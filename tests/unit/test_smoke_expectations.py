@@ -138,7 +138,15 @@ FAULTS = (
     Fault(S.declared, (SECRET,), setting(0, "secrets", SECRET, "size"), "empty"),
     Fault(S.declared, (SECRET,), setting("link", "secrets", SECRET, "kind"), "no file"),
     Fault(S.seeded, (SEED,), setting(None, "seeds", SEED), "absent"),
-    Fault(S.seeded, (SEED,), setting("0644", "seeds", SEED, "mode"), "open to every"),
+    Fault(
+        S.seeded,
+        (SEED,),
+        together(
+            setting("0644", "seeds", SEED, "mode"),
+            setting("0755", "files", "/srv/mediastack/config/sonarr", "mode"),
+        ),
+        "open to every",
+    ),
     Fault(S.seeded, (SEED,), setting(0, "seeds", SEED, "uid"), "uid 0"),
     Fault(
         S.private, (), setting({"kind": "file", "mode": "0604"}, "secrets", "/x"), "open to others"
