@@ -100,7 +100,7 @@ def image() -> str:
     tag = f"{names.IMAGE_PREFIX}/helpers:{recipe.digest(dockerfile, recipe.files_digest(files))}"
     if not recipe.exists(tag):
         with progress.step("building the registry and the package cache"):
-            recipe.build(tag, dockerfile, files)
+            recipe.build(tag, dockerfile, files, network=names.EGRESS_NETWORK)
     return tag
 
 

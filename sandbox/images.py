@@ -134,7 +134,7 @@ def _layer(name: str, dockerfile: str) -> str:
     tag = f"{names.IMAGE_PREFIX}/{name}:{recipe.digest(dockerfile)}"
     if not recipe.exists(tag):
         with progress.step(f"building {name}"):
-            recipe.build(tag, dockerfile, {})
+            recipe.build(tag, dockerfile, {}, network=names.EGRESS_NETWORK)
     return tag
 
 

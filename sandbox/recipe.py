@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sandbox import names
-from sandbox.command import run, succeeds
+from sandbox.command import run
 
 Files = Mapping[str, tuple[bytes, int]]
 """Path relative to the root of the image -> (content, mode)."""
@@ -29,9 +29,15 @@ def files_digest(files: Files) -> str:
     return digest(*[part for path in sorted(files) for part in (path, *files[path])])
 
 
+def image_id(tag: str) -> str:
+    """The id of the image with this tag, "" when the engine has none."""
+    shown = run(["docker", "image", "inspect", "--format", "{{.Id}}", tag], check=False)
+    return shown.stdout.strip()
+
+
 def exists(tag: str) -> bool:
     """True when the engine has an image with this tag."""
-    return succeeds(["docker", "image", "inspect", "--format", "{{.Id}}", tag])
+    return image_id(tag) != ""
 
 
 def build(
@@ -42,10 +48,13 @@ def build(
     links: Mapping[str, str] | None = None,
     directories: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
+    network: str = "none",
 ) -> None:
     """Build `tag` from `dockerfile`, with `files`, `links` (path -> target) and `directories`.
 
-    All of them lie in the context's directory `root/`, to be copied by `COPY root/ /`.
+    All of them lie in the context's directory `root/`, to be copied by `COPY root/ /`. `network` is
+    what its RUN lines see: none, or the sandbox's own way out (never the engine's default bridge,
+    which is not ours to rely on). The image that had `tag` before is removed when nothing uses it.
     Raises SandboxError when the build fails.
     """
     with tempfile.TemporaryDirectory(prefix="mediastack-") as directory:
@@ -67,5 +76,8 @@ def build(
         for key, value in (labels or {}).items():
             label_arguments += ["--label", f"{key}={value}"]
         # The classic builder is the one that every engine has; BuildKit needs a plugin.
-        builder = ["env", "DOCKER_BUILDKIT=0", "docker", "build", "--quiet"]
-        run([*builder, "--force-rm", "--tag", tag, *label_arguments, directory])
+        builder = ["env", "DOCKER_BUILDKIT=0", "docker", "build", "--quiet", "--force-rm"]
+        before = image_id(tag)
+        run([*builder, "--network", network, "--tag", tag, *label_arguments, directory])
+        if before and before != image_id(tag):
+            run(["docker", "image", "rm", before], check=False)
