@@ -1,4 +1,8 @@
-"""The disposable box as an inventory: its own settings, a pinned host key, a real SSH key."""
+"""The disposable box as an inventory: its own settings, a pinned host key, a real SSH key.
+
+MEDIASTACK_SANDBOX_SETTINGS and MEDIASTACK_SANDBOX_SECRETS name other files (absolute, or below the
+checkout), so that a test deploys a house of its own without touching what is tracked.
+"""
 
 import json
 import os
@@ -7,6 +11,8 @@ from pathlib import Path
 
 _state = Path(__file__).parent.parent / ".sandbox"
 _names = os.environ.get("MEDIASTACK_BOX", "box").split(",")
+_settings = os.environ.get("MEDIASTACK_SANDBOX_SETTINGS", "sandbox/settings.toml")
+_secrets = os.environ.get("MEDIASTACK_SANDBOX_SECRETS", ".sandbox/secrets.toml")
 _missing = [name for name in _names if not (_state / name / "box.json").exists()]
 if _missing:
     sys.exit(
@@ -23,8 +29,8 @@ hosts = [
             "ssh_port": box["ssh_port"],
             "ssh_key": box["key"],
             "ssh_known_hosts_file": box["known_hosts"],
-            "settings_file": "sandbox/settings.toml",
-            "secrets_file": ".sandbox/secrets.toml",
+            "settings_file": _settings,
+            "secrets_file": _secrets,
         },
     )
     for box in _boxes
