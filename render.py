@@ -1,20 +1,23 @@
 """Compose files from settings and catalog: plain YAML that a user can read on the host.
 
-Each service is rendered as a block of its own. Its label `io.mediastack.config` is a hash of that
-block (and of its environment file), so "is the running container the one described here?" is a
-comparison of two labels, with no help from Compose, whose own hash differs for services in
-another one's namespace. Everything here is pure: the same settings give the same bytes.
+Each service is rendered as a block of its own. Its label `io.mediastack.config` is a hash of what
+that block says (and of its environment file), so "is the running container the one described
+here?" is a comparison of two labels, with no help from Compose, whose own hash differs for
+services in another one's namespace. Comments do not count: a reworded one restarts nothing.
+Everything here is pure: the same settings give the same bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import yaml
 
 from service import Service
 from settings import Settings, address, enabled, gateway, image, live_secrets
@@ -88,8 +91,13 @@ def service_environment(
             "UMASK": values["umask"],
             "TZ": values["timezone"],
         }
-    own = {name: value.format(**values) for name, value in service.environment.items()}
+    own = {name: filled(value, values) for name, value in service.environment.items()}
     return {**identity, **own}
+
+
+def filled(text: str, values: dict[str, str]) -> str:
+    """The text with each `{name}` that is known replaced; other braces are the user's (JSON …)."""
+    return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[0]), text)
 
 
 def published(settings: Settings, service: Service, bind_address: str) -> list[str]:
@@ -99,11 +107,13 @@ def published(settings: Settings, service: Service, bind_address: str) -> list[s
         sharing += [one for one in enabled(settings).values() if one.zone == "vpn"]
     if service.zone != "bridge":
         return []
-    return [
-        f"{bind_address}:{one.published_port}:{one.port}"
+    pairs = [
+        pair
         for one in sharing
         if one.published_port is not None
+        for pair in ((one.published_port, one.port), *((port, port) for port in one.extra_ports))
     ]
+    return [f"{bind_address}:{outside}:{inside}" for outside, inside in pairs]
 
 
 def secret_path(service: str, name: str) -> str:
@@ -170,7 +180,8 @@ def block(settings: Settings, service: Service, values: dict[str, str], extra: s
             etc=ETC,
         )
     )
-    digest = hashlib.sha256((text + extra).encode()).hexdigest()[:16]
+    said = json.dumps([yaml.safe_load(text), extra], sort_keys=True)
+    digest = hashlib.sha256(said.encode()).hexdigest()[:16]
     return text.replace(HASH_PLACEHOLDER, digest)
 
 
