@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.smoke.expect_containers import stopped_by
 from tests.smoke.expected import Expected
 
 try:
@@ -57,7 +58,8 @@ def both(target: str) -> tuple[Expected, dict[str, Any]]:
         return targets.read(target)
     except targets.Unreadable as error:
         _unreadable.add(target)
-        pytest.fail(str(error), pytrace=False)
+        reason = str(error)
+    pytest.fail(reason, pytrace=False)
 
 
 @pytest.fixture
@@ -77,9 +79,9 @@ def agree(expected: Expected, observed: dict[str, Any]) -> Callable[..., None]:
     """Runs a check and fails with its problems, one a line and without a traceback."""
 
     def run(check: Callable[..., Iterable[str]], *subject: str) -> None:
-        by = observed["intent"].get(subject[0]) if subject else None
-        if by is not None:
-            pytest.skip(f"{subject[0]} was stopped by {by.get('by')} (stack-manage.sh … up)")
+        by = stopped_by(expected, observed, subject[0]) if subject else ""
+        if by:
+            pytest.skip(f"stopped by {by}")
         problems = list(check(expected, observed, *subject))
         if problems:
             pytest.fail("\n".join(problems), pytrace=False)

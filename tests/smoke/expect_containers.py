@@ -50,6 +50,24 @@ def find(observed: Observed, service: str) -> Container | None:
     return alone if alone and alone["State"]["Running"] else None
 
 
+def stopped_by(expected: Expected, observed: Observed, service: str) -> str:
+    """Who stopped a service on purpose, itself or the owner of its namespace; "" for nobody."""
+    holder = render.owner(expected.settings)
+    inside = service in expected.services and expected.services[service].zone == "vpn"
+    for name in (service, holder.name if holder and inside else service):
+        if name in observed["intent"]:
+            return str(observed["intent"][name].get("by") or "somebody")
+    return ""
+
+
+def stays_stopped(expected: Expected, observed: Observed) -> Iterator[str]:
+    """What somebody stopped by our verbs does not run behind their back."""
+    for name in expected.services:
+        if name in observed["intent"] and find(observed, name):
+            by = stopped_by(expected, observed, name)
+            yield f"{name} was stopped by {by} and runs; {manage(expected, name)}, or down"
+
+
 def manage(expected: Expected, service: str, verb: str = "up") -> str:
     """The repair."""
     return f"fix: stack-manage.sh {expected.services[service].stack} {verb} {service}"

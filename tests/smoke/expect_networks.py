@@ -7,7 +7,7 @@ from typing import Any
 
 import render
 from settings import address
-from tests.smoke.expect_containers import Container, find, manage, ours
+from tests.smoke.expect_containers import Container, find, manage, ours, stopped_by
 from tests.smoke.expect_files import DEPLOY
 from tests.smoke.expected import Expected
 
@@ -128,7 +128,7 @@ def listening(expected: Expected, observed: Observed) -> Iterator[str]:
     wanted = {
         (one.split(":")[0], int(one.split(":")[1]))
         for name in expected.services
-        if name not in observed["intent"]
+        if not stopped_by(expected, observed, name)
         for one in expected.ports(name)
     }
     found = {
@@ -159,7 +159,7 @@ def control_server(expected: Expected, observed: Observed) -> Iterator[str]:
     """The owner's control server can change the tunnel: no container publishes it."""
     holder = render.owner(expected.settings)
     container = find(observed, holder.name) if holder else None
-    if holder is None:
+    if holder is None or stopped_by(expected, observed, holder.name):
         return
     if container is None:
         yield f"{holder.name} does not run"
@@ -183,12 +183,13 @@ def socket_network(expected: Expected, observed: Observed, kind: str) -> Iterato
     """A proxy's network is internal, and only the proxy and its clients are on it."""
     name = f"mediastack_socket_{kind}"
     found = network(observed, name)
+    clients = {one.name for one in expected.services.values() if one.socket == kind}
     if found is None:
-        yield f"network {name} is absent; fix: stack-manage.sh ops up"
+        if not all(stopped_by(expected, observed, one) for one in clients):
+            yield f"network {name} is absent; fix: stack-manage.sh ops up"
         return
     if not found["Internal"]:
         yield f"network {name} leads outside; {DEPLOY}"
-    clients = {one.name for one in expected.services.values() if one.socket == kind}
     for one in found["Containers"].values():
         if one["Name"] not in clients:
             yield f"{one['Name']} can reach the Docker socket proxy ({name}); {DEPLOY}"

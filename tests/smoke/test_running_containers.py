@@ -43,5 +43,9 @@ def test_no_container_is_of_an_unknown_service(agree):
     agree(check.no_strangers)
 
 
+def test_what_was_stopped_on_purpose_stays_stopped(agree):
+    agree(check.stays_stopped)
+
+
 def test_only_the_socket_proxies_hold_dockers_socket(agree):
     agree(check.docker_socket)

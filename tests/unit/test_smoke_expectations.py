@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -235,6 +236,7 @@ FAULTS = (
     Fault(C.user, ("ntfy",), of_process("ntfy", "uid", 0), "0:1000"),
     Fault(C.logs, ("ntfy",), of("ntfy", {}, "HostConfig", "LogConfig", "Config"), "without limit"),
     Fault(C.absent, ("lidarr",), labelled("lidarr"), "switched off"),
+    Fault(C.stays_stopped, (), setting({"by": "anna"}, "intent", "ntfy"), "stopped by anna"),
     Fault(C.no_strangers, (), labelled("left-over"), "left-over"),
     Fault(
         C.docker_socket,
@@ -375,7 +377,7 @@ def checks() -> list[Callable[..., Any]]:
         for _name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__
         and list(inspect.signature(function).parameters)[:2] == ["expected", "observed"]
-        and function not in (N.on_bridge, N.is_among_us)
+        and function not in (C.stopped_by, N.on_bridge, N.is_among_us)
     ]
 
 
@@ -429,9 +431,32 @@ def test_a_foreign_container_may_publish_what_it_likes(house):
     assert list(N.listening(expected, observed)) == []
 
 
-def test_a_service_the_user_stopped_need_not_listen(house):
+def test_what_the_user_stopped_takes_its_ports_and_dependents_along(house):
     expected, healthy = house
     observed = copy.deepcopy(healthy)
-    observed["intent"]["seerr"] = {"by": "cli"}
-    observed["listeners"] = [one for one in observed["listeners"] if one["port"] != 5055]
+    observed["intent"] = {"gluetun": {"by": "cli"}, "seerr": {"by": "cli"}}
+    gone = {8080, 9696, 8989, 7878, 6767, 5055}
+    observed["listeners"] = [one for one in observed["listeners"] if one["port"] not in gone]
+    without("gluetun")(observed)
     assert list(N.listening(expected, observed)) == []
+    assert list(N.control_server(expected, observed)) == []
+    assert C.stopped_by(expected, observed, "sonarr") == "cli"
+    assert C.stopped_by(expected, observed, "ntfy") == ""
+
+
+def test_a_stopped_stack_has_no_socket_networks(house):
+    expected, healthy = house
+    observed = copy.deepcopy(healthy)
+    observed["networks"] = []
+    clients = ("socket-proxy-heal", "autoheal")
+    observed["intent"] = {name: {"by": "cli"} for name in clients}
+    assert list(N.socket_network(expected, observed, "heal")) == []
+    assert list(N.socket_network(expected, observed, "read"))
+
+
+def test_a_packet_filter_may_publish_without_a_listener(house):
+    expected, healthy = house
+    observed = {**copy.deepcopy(healthy), "listeners": []}
+    assert list(N.listening(expected, observed))
+    filtered = dataclasses.replace(expected, userland_proxy=False)
+    assert list(N.listening(filtered, observed)) == []
