@@ -182,7 +182,8 @@ def _dockerfile(standin: Standin, base: str, tag: str, environment: Mapping[str,
         **environment,
     }
     lines = [f"FROM {base}", "COPY root/ /"]
-    lines += [f"ENV {key}={json.dumps(value)}" for key, value in variables.items()]
+    # One line: every line of a Dockerfile costs a commit of the engine, times all images.
+    lines += ["ENV " + " ".join(f"{key}={json.dumps(value)}" for key, value in variables.items())]
     lines += [f"EXPOSE {' '.join(map(str, standin.ports))}"] if standin.ports else []
     lines += [f"USER {standin.user}"] if standin.user else []
     lines += [standin.health] if standin.health else []
