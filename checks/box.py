@@ -58,8 +58,9 @@ def opened(name: str) -> Iterator[Host]:
     found = state.load(name)
     if found is None or not sandbox_box.succeeds_over_ssh(found):
         found = lifecycle.up(name, assume_yes=True)
-    with state.exclusive():
-        show.ensure_secrets()
+    if not show.SECRETS_FILE.exists():
+        with state.exclusive():
+            show.ensure_secrets()
     with checkout.frozen() as sources, tempfile.TemporaryDirectory(prefix="ssh-") as directory:
         host = Host(name, found, sources, f"{directory}/%C")
         try:

@@ -42,12 +42,14 @@ def second_deploy(context: Context) -> None:
     for _ in range(FULL_DEPLOYS if context.full else 1):
         before = box.inside(host, "snapshot")
         with tempfile.TemporaryDirectory() as directory:
-            with _events(context, Path(directory) / "events") as events, context.planted():
+            log = Path(directory) / "events"
+            with _events(context, log) as caught_up, context.planted():
                 done = box.deploy(host, "-vv", "-y", sources=context.fault_sources)
                 after = box.inside(host, "snapshot")
+                events = caught_up()
             for operation in done.changed:
                 context.violation(f"pyinfra reports a change: {operation}")
-            for event in events():
+            for event in events:
                 context.violation(f"Docker event: {event}")
         moved = differences(before, after)
         for one in moved:
@@ -69,10 +71,11 @@ def dry_run(context: Context) -> None:
 def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """Every key of two snapshots whose values are not equal."""
     found = []
-    for part, old in before.items():
-        new = after[part]
-        if isinstance(old, list):
-            old, new = dict.fromkeys(old, "there"), dict.fromkeys(new, "there")
+    for part in before.keys() | after.keys():
+        old, new = (
+            dict.fromkeys(one, "there") if isinstance(one, list) else one
+            for one in (before[part], after[part])
+        )
         for key in sorted(old.keys() | new.keys()):
             if old.get(key) != new.get(key):
                 found.append(f"{part} {key}: {_shown(old.get(key))} -> {_shown(new.get(key))}")
