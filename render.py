@@ -154,8 +154,16 @@ def volumes(settings: Settings, service: Service) -> list[dict[str, Any]]:
 
 
 def autoheal(service: Service) -> bool:
-    """Autoheal serves what has a health check outside Gluetun's group, and never its own proxy."""
-    return bool(service.health) and service.zone != "vpn" and not service.owner
+    """Autoheal serves what has a health check outside Gluetun's group.
+
+    Never its own proxy nor itself: Docker calls it unhealthy after each of our pauses.
+    """
+    return (
+        bool(service.health)
+        and service.zone != "vpn"
+        and not service.owner
+        and service.socket != "heal"
+    )
 
 
 def block(settings: Settings, service: Service, values: dict[str, str], extra: str = "") -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from mediastack import compose, journal, ledger, plan
+from mediastack import compose, healing, journal, ledger, plan
 from mediastack.docker_client import Docker, DockerError, NotReachable
 
 DONE = {"create": "created", "recreate": "recreated", "start": "started", "remove": "removed"}
@@ -30,8 +30,19 @@ def carry_out(
     """Do `actions` (of plan.ready); return {service: cause} of those that failed.
 
     Removals first, then the stacks side by side. Services in `alone` get a compose call of their
-    own, so that a failure is theirs. Raise docker_client.NotReachable.
+    own, so that a failure is theirs. Autoheal rests meanwhile. Raise docker_client.NotReachable.
     """
+    with healing.resting(docker, [act["service"] for act in actions]):
+        return _carry_out(config, docker, actor, actions, alone)
+
+
+def _carry_out(
+    config: dict[str, Any],
+    docker: Docker,
+    actor: str,
+    actions: Sequence[plan.Action],
+    alone: Iterable[str],
+) -> dict[str, str]:
     removals = [act for act in actions if act["action"] == "remove"]
     starts = [act for act in actions if act["action"] == "start"]
     rest = [act for act in actions if act["action"] in ("create", "recreate")]

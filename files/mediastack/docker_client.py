@@ -113,6 +113,16 @@ class Docker:
         with self._client(reading=False) as client:
             client.restart(name, timeout=grace_seconds)
 
+    def pause(self, name: str) -> None:
+        """Freeze a running container's processes. Raise DockerError when it does not run."""
+        with self._client(reading=False) as client:
+            client.pause(name)
+
+    def resume(self, name: str) -> None:
+        """Let a paused container go on. Raise DockerError when it is not paused."""
+        with self._client(reading=False) as client:
+            client.unpause(name)
+
     def remove(self, name: str, grace_seconds: int = 10) -> None:
         """Stop and remove a container (its anonymous volumes too); fine when it is gone."""
         self.stop(name, grace_seconds)

@@ -24,6 +24,7 @@ from typing import Any
 
 from mediastack import (
     atomic,
+    healing,
     journal,
     keeper_step,
     ledger,
@@ -135,6 +136,9 @@ def stop_all(docker: Docker, stops: list[dict[str, Any]]) -> None:
         with contextlib.suppress(lock.Busy):
             wait = LOCK_PATIENCE_SECONDS
             held.enter_context(lock.hold(ACTOR, "stopping what uses /data", wait_seconds=wait))
+        with contextlib.suppress(NotReachable, DockerError):
+            services = [action["service"] for action in stops]
+            held.enter_context(healing.resting(docker, services))
         with ThreadPoolExecutor(len(stops)) as pool:
             list(pool.map(lambda action: _stop(docker, action), stops))
 
@@ -152,6 +156,7 @@ def look(
             observation = observe.observe(config, docker)
             undecided = user_stops.note(docker, observation, time.time(), ACTOR).undecided
             _forget_finished(observation)
+            healing.wake(docker, observation, ACTOR)
         except (NotReachable, DockerError, OSError, ValueError) as error:
             print(f"mediastack keeper: {error}", file=sys.stderr)
             observation, known = None, False

@@ -62,6 +62,7 @@ def container(inspected: Mapping[str, Any], config: Mapping[str, Any], proc: str
         "status": state["Status"],
         "health": (state.get("Health") or {}).get("Status", "none"),
         "exit_code": state.get("ExitCode", 0),
+        "error": state.get("Error", ""),
         "pid": pid,
         "started_at": state.get("StartedAt", ""),
         "finished_at": state.get("FinishedAt", ""),

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from mediastack import acts, journal, lock, observe, plan
+from mediastack import acts, healing, journal, lock, observe, plan
 from mediastack import config as configuration
 from mediastack.docker_client import Docker, DockerError, NotReachable
 
@@ -37,7 +37,9 @@ def main(arguments: list[str]) -> int:
             stack.enter_context(
                 lock.hold(ACTOR, "the machine goes down", wait_seconds=LOCK_PATIENCE_SECONDS)
             )
-        return 0 if not stop_all(config, observe.observe(config, docker), docker) else 1
+        observation = observe.observe(config, docker)
+        stack.enter_context(healing.resting(docker, config["services"]))
+        return 0 if not stop_all(config, observation, docker) else 1
 
 
 def stop_all(config: dict[str, Any], observation: dict[str, Any], docker: Docker) -> dict[str, str]:

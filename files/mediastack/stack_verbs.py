@@ -15,7 +15,7 @@ import sys
 import time
 from typing import Any
 
-from mediastack import acts, compose, intent, journal, lock, observe, plan, stacks
+from mediastack import acts, compose, healing, intent, journal, lock, observe, plan, stacks
 from mediastack import config as configuration
 from mediastack.docker_client import Docker, DockerError
 
@@ -64,6 +64,7 @@ def up(arguments: list[str]) -> int:
 def down(arguments: list[str]) -> int:
     """Stop a stack, or only these services of it, and remember that it was wanted."""
     config, chosen, services = _parse("down", arguments, down.__doc__)
+    docker = Docker()
     failed = False
     for stack in chosen:
         of_stack = config["stacks"][stack]["services"]
@@ -72,7 +73,8 @@ def down(arguments: list[str]) -> int:
             # Inside the lock, so that the keeper does not take containers that still run for ones
             # that the user has started again.
             intent.stop(named or of_stack, _user())
-            failed = not _down(config, stack, named) or failed
+            with healing.resting(docker, named or of_stack):
+                failed = not _down(config, stack, named) or failed
     return 1 if failed else 0
 
 
@@ -135,7 +137,8 @@ def _restart_running(config: dict[str, Any], docker: Docker, wanted: list[str]) 
             # Dependents of a gluetun that restarts are recreated when it is healthy again.
             if name in running and not (owner in wanted and name in joined)
         ]
-        return acts.at_once(lambda act: _restart(config, docker, act), todo)
+        with healing.resting(docker, [act["service"] for act in todo]):
+            return acts.at_once(lambda act: _restart(config, docker, act), todo)
 
 
 def _down(config: dict[str, Any], stack: str, named: list[str]) -> bool:

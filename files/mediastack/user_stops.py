@@ -4,7 +4,9 @@ Docker does not keep why a container ended, but it remembers its last 256 events
 container after its last `start` means that somebody asked for it; a crash, a kill or a boot leaves
 none. It was the user, unless the journal or the mount guard says that it was one of us, or dockerd
 had only just started (without live-restore it then stops what survived its predecessor, and says
-so with the same event). The wish is recorded as an intent. Likewise a service that counts as
+so with the same event), or somebody wanted it to run again: Autoheal's restart that cannot start
+the container leaves the events of a stop, too, but then Docker keeps why the start failed, which
+it does not after a stop. The wish is recorded as an intent. Likewise a service that counts as
 stopped and was started since with a bare `docker start` is wanted again.
 """
 
@@ -70,7 +72,7 @@ def find(
             if container["status"] == "running" and _later(container["started_at"], intended):
                 wishes.started.append(service)
             continue
-        if container["status"] != "exited" or service in ours:
+        if container["status"] != "exited" or container.get("error") or service in ours:
             continue
         finished = docker_seconds(container["finished_at"])
         if finished is None:

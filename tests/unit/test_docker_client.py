@@ -47,6 +47,14 @@ class FakeClient:
         if self.error:
             raise self.error
 
+    def pause(self, name: str) -> None:
+        self.called.append(("pause", name))
+        if self.error:
+            raise self.error
+
+    def unpause(self, name: str) -> None:
+        self.called.append(("unpause", name))
+
     def ping(self) -> None:
         if self.error:
             raise self.error
@@ -117,6 +125,17 @@ def test_stopping_what_is_gone_is_fine_and_the_grace_is_passed_on(
     client.error = NotFound("no such container")
     docker.stop("sonarr", 42)
     assert client.called == [("sonarr", 42)]
+
+
+def test_pausing_and_resuming_reach_docker_and_its_refusal_is_told(
+    docker: Docker, client: FakeClient
+) -> None:
+    docker.pause("autoheal")
+    docker.resume("autoheal")
+    assert client.called == [("pause", "autoheal"), ("unpause", "autoheal")]
+    client.error = api_error(409)
+    with pytest.raises(DockerError, match="words of Docker"):
+        docker.pause("autoheal")
 
 
 def test_events_are_asked_for_with_fractions_of_a_second(

@@ -26,8 +26,28 @@ class FakeDocker:
     def __init__(self) -> None:
         self.stopped: list[tuple[str, int]] = []
 
+        self.autoheal = ""
+        self.while_autoheal_was: set[str] = set()
+
     def stop(self, name: str, grace: int) -> None:
         self.stopped.append((name, grace))
+        self.while_autoheal_was.add(self.autoheal)
+
+    def inspect(self, name: str) -> dict[str, Any] | None:
+        labels = {"io.mediastack.service": name}
+        state = {"Status": self.autoheal}
+        return {"State": state, "Config": {"Labels": labels}} if self.autoheal else None
+
+    def containers(self, label: str) -> list[dict[str, Any]]:
+        return [{"Config": {"Labels": {"io.mediastack.service": "plex"}}}]
+
+    def pause(self, name: str) -> None:
+        assert (name, self.autoheal) == ("autoheal", "running")
+        self.autoheal = "paused"
+
+    def resume(self, name: str) -> None:
+        assert (name, self.autoheal) == ("autoheal", "paused")
+        self.autoheal = "running"
 
 
 class World:
@@ -79,6 +99,22 @@ def test_a_lost_sentinel_stops_the_writers_and_the_record_is_on_disk(world: Worl
     assert sorted(world.docker.stopped) == [("plex", 7), ("qbittorrent", 7), ("sonarr", 7)]
     assert set(world.state("guard.json")["stopped"]) == {"plex", "qbittorrent", "sonarr"}
     assert [message["priority"] for message in world.messages()] == [5]
+
+
+def test_autoheal_rests_while_the_writers_are_stopped(world: World) -> None:
+    (world.root / "data" / ".s").unlink()
+    world.docker.autoheal = "running"
+    keeper.guard(world.config, world.docker)
+    assert world.docker.while_autoheal_was == {"paused"}
+    assert world.docker.autoheal == "running"
+
+
+def test_an_autoheal_that_was_left_paused_goes_on_at_the_next_pass(world: World) -> None:
+    world.docker.autoheal = "paused"
+    world.house.containers.append({**world.house.containers[0], "name": "autoheal"})
+    world.house.containers[-1] |= {"service": "autoheal", "status": "paused"}
+    keeper.look(world.config, world.docker, {})
+    assert world.docker.autoheal == "running"
 
 
 def test_the_writers_are_stopped_even_while_somebody_holds_the_lock(

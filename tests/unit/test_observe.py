@@ -39,6 +39,7 @@ def inspected(name: str, pid: int = 0, mounts: list[tuple[str, str]] | None = No
             "Status": "running" if pid else "exited",
             "Pid": pid,
             "ExitCode": 0,
+            "Error": "" if pid else "why the start failed",
             "StartedAt": "a",
             "FinishedAt": "b",
         },
@@ -157,6 +158,7 @@ def test_the_verb_prints_json_for_a_configuration_given_on_stdin(
     assert observe.main(["--config", "-"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert [container["status"] for container in printed["containers"]] == ["exited"]
+    assert [container["error"] for container in printed["containers"]] == ["why the start failed"]
     assert printed["images"] == {"seerr": "registry/x:1"}
 
 

@@ -89,6 +89,14 @@ def test_each_state_has_its_action(
     assert own == ([expected] if expected else [])
 
 
+def test_a_paused_autoheal_is_nothing_to_do() -> None:
+    docker = running_house()
+    tautulli = docker.get("tautulli")
+    assert tautulli is not None
+    tautulli["status"] = "paused"
+    assert planned(docker) == []
+
+
 def test_what_the_user_stopped_is_left_alone_even_when_it_is_gone_or_outdated() -> None:
     docker = running_house()
     docker.intents = {"seerr": {}, "tautulli": {}}

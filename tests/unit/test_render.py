@@ -244,6 +244,7 @@ def test_health_checks_are_the_catalogs(name: str, blocks: dict[str, Block]) -> 
 
 def test_autoheal_touches_nothing_of_the_tunnels_group(blocks: dict[str, Block]) -> None:
     labelled = {name for name, block in blocks.items() if "autoheal" in block["labels"]}
+    assert "autoheal" not in labelled
     assert labelled
     assert not labelled & {s.name for s in SERVICES.values() if s.zone == "vpn" or s.owner}
     assert all(blocks[name]["labels"]["autoheal"] == "true" for name in labelled)

@@ -85,3 +85,35 @@ def test_an_idle_machine_writes_no_ledger_line(written):
     shutdown.stop_all(CONFIG, observation(plex="exited"), FakeDocker())
 
     assert written == []
+
+
+def test_autoheal_rests_while_everything_is_stopped(tmp_path, monkeypatch):
+    during = []
+
+    class WithAutoheal(FakeDocker):
+        status = "running"
+
+        def inspect(self, name):
+            labels = {"io.mediastack.service": name}
+            return {"State": {"Status": self.status}, "Config": {"Labels": labels}}
+
+        def containers(self, label):
+            return [{"Config": {"Labels": {"io.mediastack.service": "plex"}}}]
+
+        def pause(self, name):
+            self.status = "paused"
+
+        def resume(self, name):
+            self.status = "running"
+
+        def stop(self, name, grace_seconds):
+            during.append((name, self.status))
+
+    monkeypatch.setattr(
+        shutdown.configuration, "load", lambda *_: {**CONFIG, "paths": {"runtime": str(tmp_path)}}
+    )
+    monkeypatch.setattr(shutdown.observe, "observe", lambda *_: observation(plex="running"))
+    monkeypatch.setattr(shutdown, "Docker", WithAutoheal)
+
+    assert shutdown.main([]) == 0
+    assert during == [("plex", "paused")]

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from simulated_docker import EVERYTHING, OWNER, VPN, SimulatedDocker, a_config
+from simulated_docker import BRIDGE, EVERYTHING, HOST, OWNER, VPN, SimulatedDocker, a_config
 
 from mediastack import (
     compose,
+    healing,
     image_lock,
     intent,
     ledger,
@@ -53,6 +54,8 @@ class House:
         self.network = True
         self.sick: set[str] = set()
         self.unstartable: set[str] = set()
+        self.autoheal = "running"
+        self.paused_for: list[str] = []
         for stack, entry in self.config["stacks"].items():
             directory = root / "program" / "stacks" / stack
             directory.mkdir(parents=True)
@@ -60,6 +63,11 @@ class House:
             (directory / "compose.yaml").write_text("\n".join(hashes))
         for name in ("state", "run"):
             (root / name).mkdir()
+
+    def watch(self, services: Sequence[str]) -> None:
+        """Whatever is done to a container that Autoheal watches is done while it is paused."""
+        watched = [name for name in services if name in (*HOST, *BRIDGE) and self.docker.get(name)]
+        assert not watched or self.autoheal == "paused", watched
 
     # What observe and compose do.
     def observe(self, config: Any, docker: Any, proc: str = "") -> dict[str, Any]:
@@ -86,10 +94,12 @@ class House:
             self.local |= set(services)
         stack = project.removeprefix("mediastack-")
         if verb in ("down", "rm"):
+            self.watch(services or self.config["stacks"][stack]["services"])
             for name in services or self.config["stacks"][stack]["services"]:
                 if container := self.docker.get(name):
                     self.docker.containers.remove(container)
         if verb == "up":
+            self.watch(services)
             for service in services:
                 exists = self.docker.get(service) is not None
                 force = "--force-recreate" in words
@@ -112,6 +122,7 @@ class House:
     def restart(self, name: str, grace: int) -> None:
         container = self.docker.get(name)
         assert container is not None
+        self.watch([name])
         container["status"] = "exited"
         self.docker.start(container)
 
@@ -130,8 +141,28 @@ class House:
     def image_digest(self, reference: str) -> str:
         return DIGEST
 
-    def inspect(self, name: str) -> dict[str, Any]:
+    def inspect(self, name: str) -> dict[str, Any] | None:
+        if name == healing.SERVICE:
+            labels = {"io.mediastack.service": name}
+            return {"State": {"Status": self.autoheal}, "Config": {"Labels": labels}}
         return {"State": {"Health": {"Log": [{"Output": "first\ncannot reach 127.0.0.1:8989\n"}]}}}
+
+    def containers(self, label: str) -> list[dict[str, Any]]:
+        return [
+            {"Config": {"Labels": {"io.mediastack.service": name}}}
+            for name in (*HOST, *BRIDGE)
+            if label == "autoheal=true" and self.docker.get(name)
+        ]
+
+    def pause(self, name: str) -> None:
+        assert name == healing.SERVICE
+        holder = lock.holder()
+        self.paused_for.append(holder["reason"] if holder else "nobody")
+        self.autoheal = "paused"
+
+    def resume(self, name: str) -> None:
+        assert (name, self.autoheal) == (healing.SERVICE, "paused")
+        self.autoheal = "running"
 
     def events(self, since: float, until: float, filters: Any) -> list[Any]:
         return []
@@ -338,6 +369,28 @@ def test_restarting_gluetun_puts_its_dependents_into_the_new_namespace(house: Ho
     }
     assert len(spaces) == 1
     assert plan.plan(house.config, house.docker.observation()) == []
+
+
+def test_autoheal_rests_under_the_lock_while_what_it_watches_is_worked_on(house: House) -> None:
+    house.apply()
+    assert house.paused_for == []
+    stack_verbs.restart(["media", "tautulli"])
+    stack_verbs.down(["media", "seerr"])
+    house.config["services"]["plex"]["image"] = "registry/plex:2"
+    house.apply()
+    assert house.paused_for == [
+        "restart tautulli",
+        "down media seerr",
+        "converging the stacks",
+    ]
+    assert house.autoheal == "running"
+
+
+def test_autoheal_is_not_disturbed_by_work_on_gluetuns_group(house: House) -> None:
+    house.apply()
+    stack_verbs.restart(["downloads"])
+    stack_verbs.down(["downloads"])
+    assert house.paused_for == []
 
 
 def test_pull_starts_and_stops_nothing(house: House) -> None:

@@ -68,6 +68,14 @@ def test_a_crash_a_kill_a_boot_and_a_crash_after_a_restart_were_not(actions: lis
     assert find(FakeDocker(*actions), observation()) == ([], [], [])
 
 
+def test_a_restart_by_autoheal_that_could_not_start_it_again_is_not_the_users() -> None:
+    # Real events and State of `docker restart` with a mount that cannot be made.
+    docker = FakeDocker("start", "kill", "kill", "die", "stop")
+    error = "failed to create shim task: error mounting: not a directory"
+    assert find(docker, observation(error=error)) == ([], [], [])
+    assert find(docker, observation(error="")).stopped == ["seerr"]
+
+
 def test_what_one_of_us_stopped_is_not_the_users() -> None:
     assert find(FakeDocker("stop"), observation(), ours={"seerr"}).stopped == []
 
