@@ -67,10 +67,14 @@ def ensure(name: str = "box", suite: str = "trixie") -> Box:
     container = names.box_container(name)
     found = _inspect(container)
     if found is not None:
-        running, key, checkout = found
+        running, key, checkout, tag_found = found
         if checkout != str(state.ROOT):
             raise SandboxError(
                 f"box {name} belongs to {checkout}; fix: use --name, or take it down there"
+            )
+        if not tag_found.startswith(f"{names.IMAGE_PREFIX}/box-{suite}:"):
+            raise SandboxError(
+                f"box {name} is not {suite}; fix: another --name, or down --name {name} first"
             )
         box = state.load(name)
         if key == state.key_fingerprint(name) and box is not None:
@@ -78,7 +82,9 @@ def ensure(name: str = "box", suite: str = "trixie") -> Box:
                 return box
             run(["docker", "start", container])
             return _wait_until_booted(box)
-        run(["docker", "rm", "--force", "--volumes", container])
+        _remove_container(name)
+    # A run killed between here and the keys must not look like a finished box to the next one.
+    state.forget_address(name)
     address = _free_address()
     with progress.step(f"starting box {name}"):
         _create(name, tag, address)
@@ -101,8 +107,7 @@ def reboot(name: str = "box", *, hard: bool = False) -> Box:
 
 def remove(name: str) -> None:
     """Remove box `name`, its volumes and its keys; nothing of it may be left, missing is fine."""
-    run(["docker", "rm", "--force", "--volumes", names.box_container(name)], check=False)
-    run(["docker", "volume", "rm", "--force", *names.box_volumes(name)], check=False)
+    _remove_container(name)
     state.forget(name)
 
 
@@ -142,14 +147,22 @@ def succeeds_over_ssh(box: Box, shell_command: str = "true") -> bool:
     return succeeds([*ssh_arguments(box), shell_command], timeout=20)
 
 
-def _inspect(container: str) -> tuple[bool, str, str] | None:
+def _remove_container(name: str) -> None:
+    """Remove the container and the volumes of box `name`, if there are any."""
+    run(["docker", "rm", "--force", "--volumes", names.box_container(name)], check=False)
+    run(["docker", "volume", "rm", "--force", *names.box_volumes(name)], check=False)
+
+
+def _inspect(container: str) -> tuple[bool, str, str, str] | None:
+    """Running?, key label, checkout label and image of `container`; None when there is none."""
     template = "{{.State.Running}}\t{{index .Config.Labels %s}}\t{{index .Config.Labels %s}}"
     template %= (f'"{names.KEY_LABEL}"', f'"{names.CHECKOUT_LABEL}"')
+    template += "\t{{.Config.Image}}"
     shown = run(["docker", "inspect", "--format", template, container], check=False)
     if shown.returncode != 0:
         return None
-    running, key, checkout = shown.stdout.rstrip("\n").split("\t")
-    return running == "true", key, checkout
+    running, key, checkout, image_tag = shown.stdout.rstrip("\n").split("\t")
+    return running == "true", key, checkout, image_tag
 
 
 def _free_address() -> str:

@@ -11,7 +11,17 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from sandbox import box, engine, helpers, images, names, network, progress, state
+from sandbox import (
+    box,
+    engine,
+    helpers,
+    images,
+    names,
+    network,
+    progress,
+    root_filesystem,
+    state,
+)
 from sandbox.command import run
 from sandbox.state import Box
 
@@ -30,6 +40,7 @@ def up(
     with state.exclusive():
         engine.ensure(assume_yes)
         network.ensure()
+        root_filesystem.clear()
         with ThreadPoolExecutor(max_workers=2) as workers:
             box_image = workers.submit(box.image, suite)
             served = workers.submit(_serve, with_images)
@@ -63,6 +74,7 @@ def down(name: str | None = None, *, keep_cache: bool = False) -> None:
             if volume not in keep:
                 run(["docker", "volume", "rm", "--force", volume], check=False)
         network.remove()
+        root_filesystem.clear()
         if not keep_cache:
             _remove_images()
         state.forget()

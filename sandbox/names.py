@@ -44,6 +44,8 @@ HELPERS = (REGISTRY_CONTAINER, PACKAGES_CONTAINER, NAMES_CONTAINER)
 REGISTRY_VOLUME = "mediastack-registry"
 PACKAGES_VOLUME = "mediastack-packages"
 IMAGE_PREFIX = "mediastack-sandbox"
+# On a disk (a root file system is too much for a tmpfs), readable on the way for apt's own user.
+BUILD_DIRECTORY = "/var/tmp/mediastack-sandbox"
 
 
 def box_container(name: str) -> str:

@@ -57,7 +57,8 @@ def build(
     which is not ours to rely on). The image that had `tag` before is removed when nothing uses it.
     Raises SandboxError when the build fails.
     """
-    with tempfile.TemporaryDirectory(prefix="mediastack-") as directory:
+    Path(names.BUILD_DIRECTORY).mkdir(mode=0o755, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=names.BUILD_DIRECTORY) as directory:
         root = Path(directory) / "root"
         root.mkdir(mode=0o755)
         for path in directories:

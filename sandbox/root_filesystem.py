@@ -11,9 +11,10 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 from sandbox import names, progress, recipe
-from sandbox.command import SandboxError
+from sandbox.command import SandboxError, run
 
 SUITES = ("trixie", "bookworm")
 BOX_PACKAGES = (
@@ -41,6 +42,11 @@ def base() -> str:
     return _image("base", "trixie", BASE_PACKAGES, BASE_OPTIONS)
 
 
+def clear() -> None:
+    """Remove what a killed build left behind. Only under the sandbox's lock."""
+    run(["rm", "-rf", "--one-file-system", names.BUILD_DIRECTORY])
+
+
 def _image(name: str, suite: str, packages: Sequence[str], options: Sequence[str]) -> str:
     version = recipe.digest(suite, list(packages), list(options))
     tag = f"{names.IMAGE_PREFIX}/{name}:{version}"
@@ -52,6 +58,7 @@ def _image(name: str, suite: str, packages: Sequence[str], options: Sequence[str
 
 def _import(tag: str, suite: str, packages: Sequence[str], options: Sequence[str]) -> None:
     arguments = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}"]
+    Path(names.BUILD_DIRECTORY).mkdir(mode=0o755, parents=True, exist_ok=True)
     label = f"LABEL {names.LABEL}=true"
     with (
         tempfile.TemporaryFile() as log,
@@ -60,7 +67,7 @@ def _import(tag: str, suite: str, packages: Sequence[str], options: Sequence[str
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
-            env={**os.environ, "LC_ALL": "C.UTF-8", "TMPDIR": "/var/tmp"},
+            env={**os.environ, "LC_ALL": "C.UTF-8", "TMPDIR": names.BUILD_DIRECTORY},
         ) as builder,
     ):
         # The tag is given only after both ended well: a truncated import must not be reused.

@@ -88,6 +88,11 @@ def load(name: str) -> Box | None:
     return Box(**json.loads(content))
 
 
+def forget_address(name: str) -> None:
+    """Forget where box `name` is, but keep its keys: it is about to be made anew."""
+    (DIRECTORY / name / "box.json").unlink(missing_ok=True)
+
+
 def saved_names() -> list[str]:
     """The names of all boxes this checkout knows."""
     return sorted(path.parent.name for path in DIRECTORY.glob("*/box.json"))
