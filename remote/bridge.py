@@ -22,7 +22,7 @@ def check(spec: "dict[str, Any]") -> "list[dict[str, str]]":
         found = None
     if found is None:
         return [{"path": spec["name"], "problem": "absent"}]
-    have = [(pool.get("Subnet"), pool.get("Gateway")) for pool in found["IPAM"]["Config"]]
+    have = [(pool.get("Subnet"), pool.get("Gateway")) for pool in found["IPAM"]["Config"] or []]
     wanted = [(pool["subnet"], pool["gateway"]) for pool in spec["pools"]]
     if sorted(have) != sorted(wanted):
         return [{"path": spec["name"], "problem": f"has {have} instead of {wanted}"}]

@@ -52,5 +52,7 @@ def apply(spec: "dict[str, Any]") -> "list[str]":
     if problems:
         subprocess.run(["systemctl", "daemon-reload"], check=True)
         subprocess.run(["systemctl", "enable", "--quiet", "docker.service"], check=True)
+        # After a few failed starts systemd refuses more, also with what made them fail mended.
+        subprocess.run(["systemctl", "reset-failed", "docker.service"], check=False)
         subprocess.run(["systemctl", "restart", "docker.service"], check=True)
     return [one["problem"] for one in problems]

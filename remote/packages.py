@@ -42,8 +42,11 @@ def add_repository(repository: "dict[str, str]") -> None:
                 f"cannot fetch {repository['key_url']} ({error}); this release has no Docker that"
                 " is new enough of its own; fix: give the host a way there, or use a newer release"
             ) from error
-        with open(repository["key"], "wb") as handle:
+        # Renamed into place: half a key would be taken for a whole one for ever after.
+        with open(f"{repository['key']}.new", "wb") as handle:
             handle.write(key)
+        os.chmod(f"{repository['key']}.new", 0o644)
+        os.replace(f"{repository['key']}.new", repository["key"])
     with open(repository["source"], "w", encoding="utf-8") as handle:
         handle.write(repository["text"])
 

@@ -70,13 +70,15 @@ def apply(spec: "dict[str, Any]") -> "list[str]":
     for one in check(spec):
         name = one["path"]
         if one["problem"] == "no longer wanted":
-            subprocess.run(["systemctl", "disable", "--now", name], check=False)
+            # Its file is gone: `disable --now` would give up before it stops anything.
+            subprocess.run(["systemctl", "stop", name], check=False)
+            subprocess.run(["systemctl", "disable", "--quiet", name], check=False)
             for link in glob.glob(f"{UNIT_DIRECTORY}/*.wants/{name}"):
                 os.unlink(link)
         elif one["problem"] == "runs an older release":
             subprocess.run(["systemctl", "restart", name], check=True)
         elif name != "systemd":
-            if one["problem"].startswith("is masked"):
+            if "masked" in one["problem"]:
                 subprocess.run(["systemctl", "unmask", "--quiet", name], check=True)
             subprocess.run(["systemctl", "reset-failed", name], check=False)
             subprocess.run(["systemctl", "enable", "--quiet", "--now", name], check=True)

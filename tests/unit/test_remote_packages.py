@@ -1,0 +1,145 @@
+"""remote/packages.py: only what is missing is installed, and nothing runs when nothing is."""
+
+from __future__ import annotations
+
+import io
+import stat
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from remote import packages
+
+
+class Apt:
+    """dpkg and apt-get: some packages are there, what is called is written down."""
+
+    def __init__(self, *installed: str) -> None:
+        self.installed, self.calls = set(installed), list[list[str]]()
+
+    def run(self, command: list[str], **more: Any) -> Any:
+        if command[0] == "dpkg-query":
+            wanted = command[command.index("-f") + 2 :]
+            lines = [f"{name} installed" for name in wanted if name in self.installed]
+            lines += ["removed-once config-files", "half half-installed", "no not-installed"]
+            return SimpleNamespace(stdout="\n".join(lines) + "\n", returncode=1)
+        self.calls.append(command)
+        assert more["check"] is True
+        assert more["env"]["DEBIAN_FRONTEND"] == "noninteractive"
+        if "install" in command:
+            self.installed |= set(command[command.index("--no-install-recommends") + 1 :])
+        return SimpleNamespace(returncode=0)
+
+
+@pytest.fixture
+def apt(monkeypatch: pytest.MonkeyPatch) -> Apt:
+    made = Apt("procps")
+    monkeypatch.setattr(packages, "subprocess", SimpleNamespace(run=made.run))
+    return made
+
+
+def spec(*names: str, repository: dict[str, str] | None = None) -> dict[str, Any]:
+    return {"packages": list(names), "repository": repository}
+
+
+def test_what_is_missing_is_a_difference(apt: Apt) -> None:
+    found = packages.check(spec("procps", "docker.io"))
+    assert found == [{"path": "docker.io", "problem": "not installed"}]
+
+
+@pytest.mark.parametrize("name", ["removed-once", "half", "no"])
+def test_what_is_only_half_there_is_missing(apt: Apt, name: str) -> None:
+    assert packages.missing([name]) == [name]
+
+
+def test_nothing_is_called_when_nothing_is_missing(apt: Apt) -> None:
+    assert packages.apply(spec("procps")) == []
+    assert apt.calls == []
+
+
+def test_only_what_is_missing_is_installed_after_one_update(apt: Apt) -> None:
+    assert packages.apply(spec("procps", "docker.io", "docker-cli")) == ["docker.io", "docker-cli"]
+    configure, update, install = apt.calls
+    assert configure == ["dpkg", "--configure", "-a"]  # of a run that was killed
+    assert update[-1] == "update"
+    assert install[-2:] == ["docker.io", "docker-cli"]
+    assert "procps" not in install
+    assert packages.check(spec("procps", "docker.io", "docker-cli")) == []
+
+
+def test_another_apt_is_waited_for(apt: Apt) -> None:
+    packages.apply(spec("docker.io"))
+    assert all("DPkg::Lock::Timeout=300" in one for one in apt.calls if one[0] == "apt-get")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> dict[str, str]:
+    return {
+        "key": str(tmp_path / "keyrings" / "docker.asc"),
+        "key_url": "https://packages.example/gpg",
+        "source": str(tmp_path / "docker.sources"),
+        "text": "Types: deb\n",
+    }
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, result: bytes | OSError) -> None:
+    def urlopen(url: str, timeout: float) -> io.BytesIO:
+        assert url == "https://packages.example/gpg"
+        if isinstance(result, OSError):
+            raise result
+        return io.BytesIO(result)
+
+    monkeypatch.setattr(packages.urllib.request, "urlopen", urlopen)
+
+
+def test_a_repository_comes_with_its_key(
+    apt: Apt, repository: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(monkeypatch, b"key")
+    packages.apply(spec("docker-ce", repository=repository))
+    assert Path(repository["key"]).read_bytes() == b"key"
+    assert stat.S_IMODE(Path(repository["key"]).stat().st_mode) == 0o644  # apt's own user reads it
+    assert Path(repository["source"]).read_text() == "Types: deb\n"
+    assert [path.name for path in Path(repository["key"]).parent.iterdir()] == ["docker.asc"]
+
+
+def test_a_key_that_is_there_is_not_fetched_again(
+    apt: Apt, repository: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(monkeypatch, OSError("no network"))
+    Path(repository["key"]).parent.mkdir()
+    Path(repository["key"]).write_bytes(b"key")
+    packages.apply(spec("docker-ce", repository=repository))
+    assert Path(repository["key"]).read_bytes() == b"key"
+
+
+def test_a_killed_run_leaves_no_half_key(
+    apt: Apt, repository: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(monkeypatch, b"key")
+    with monkeypatch.context() as patch:
+        patch.setattr(packages.os, "replace", lambda *_: exec("raise KeyboardInterrupt"))
+        with pytest.raises(KeyboardInterrupt):
+            packages.apply(spec("docker-ce", repository=repository))
+    assert not Path(repository["key"]).exists()
+    packages.apply(spec("docker-ce", repository=repository))
+    assert Path(repository["key"]).read_bytes() == b"key"
+
+
+def test_a_repository_out_of_reach_is_told_with_a_way_out(
+    apt: Apt, repository: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(monkeypatch, OSError("no network"))
+    with pytest.raises(OSError, match=r"cannot fetch https://packages.example/gpg .*fix:"):
+        packages.apply(spec("docker-ce", repository=repository))
+    assert apt.calls == []
+    assert not Path(repository["source"]).exists()
+
+
+def test_no_repository_is_added_when_everything_is_there(
+    apt: Apt, repository: dict[str, str]
+) -> None:
+    packages.apply(spec("procps", repository=repository))
+    assert not Path(repository["source"]).exists()
