@@ -11,7 +11,6 @@ import base64
 import json
 import zlib
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import testinfra  # type: ignore[import-untyped]
@@ -23,17 +22,11 @@ import host_settings
 import inventory
 from tasks import preflight
 from tests.smoke import expected as wanted
+from tests.smoke import host_source
 from tests.smoke.expected import Expected
 
-HERE = Path(__file__).parent
 DEADLINE_SECONDS = 60
 CALL = "\nimport json as _json\nprint(_json.dumps({function}(_json.loads({question!r}))))\n"
-# A module that is found by its name without being a file.
-MODULE = """
-import sys, types
-sys.modules["tests.smoke.host_readers"] = types.ModuleType("host_readers")
-exec({readers!r}, vars(sys.modules["tests.smoke.host_readers"]))
-"""
 Observed = dict[str, Any]
 
 
@@ -82,12 +75,6 @@ def ask(host: Any, source: str, function: str, question: dict[str, Any]) -> Any:
     return json.loads(done.stdout)
 
 
-def program() -> str:
-    """host_program.py and the module it imports, as one text."""
-    readers = (HERE / "host_readers.py").read_text(encoding="utf-8")
-    return MODULE.format(readers=readers) + (HERE / "host_program.py").read_text(encoding="utf-8")
-
-
 @cache
 def read(name: str) -> tuple[Expected, Observed]:
     """What a host should be and what it is. Raise Unreadable, and nothing is asked twice."""
@@ -96,4 +83,4 @@ def read(name: str) -> tuple[Expected, Observed]:
     source = (facts.REMOTE / "preflight.py").read_text(encoding="utf-8")
     seen = ask(host, source, "check", {"paths": preflight.paths(settings)})
     expected = wanted.build(settings, seen)
-    return expected, ask(host, program(), "observe", wanted.question(expected))
+    return expected, ask(host, host_source.program(), "observe", wanted.question(expected))
