@@ -50,11 +50,6 @@ def ensure(assume_yes: bool = False) -> None:
     _check_kind()
 
 
-def uses_cgroup_v2() -> bool:
-    """True when the engine's host mounts the unified cgroup hierarchy."""
-    return output(["docker", "info", "--format", "{{.CgroupVersion}}"]) == "2"
-
-
 def _answers() -> bool:
     return succeeds(["docker", "version", "--format", "{{.Server.Version}}"], timeout=20)
 
