@@ -46,6 +46,7 @@ def location(path: str, table: list[dict[str, str]]) -> dict[str, Any]:
     parent = existing_parent(path)
     real = os.path.realpath(parent)
     below = f"{real.rstrip('/')}/"
+    inside = f"{os.path.realpath(path).rstrip('/')}/"
     holding = [one for one in table if below.startswith(one["point"].rstrip("/") + "/")]
     best = max(reversed(holding), key=lambda one: len(one["point"]))
     return {
@@ -55,7 +56,7 @@ def location(path: str, table: list[dict[str, str]]) -> dict[str, Any]:
         "type": best["type"],
         "device": os.stat(parent).st_dev,
         "free_bytes": shutil.disk_usage(parent).free,
-        "inside": sorted(one["point"] for one in table if one["point"].startswith(below)),
+        "inside": sorted(one["point"] for one in table if one["point"].startswith(inside)),
     }
 
 
@@ -88,20 +89,25 @@ def addresses() -> list[str]:
 def listeners() -> list[dict[str, Any]]:
     """TCP ports somebody listens on, with the program's name where it can be told."""
     inodes: dict[str, tuple[str, int]] = {}
-    for table, family in (("tcp", 4), ("tcp6", 6)):
+    for table in ("tcp", "tcp6"):
         for line in read(f"/proc/net/{table}").splitlines()[1:]:
             fields = line.split()
             if fields[3] == "0A":
                 host, _, port = fields[1].partition(":")
-                address = "::"
-                if family == 4:
-                    address = socket.inet_ntoa(struct.pack("<I", int(host, 16)))
-                inodes[fields[9]] = (address, int(port, 16))
+                inodes[fields[9]] = (ip_address(host), int(port, 16))
     holders = socket_holders(set(inodes))
     return [
         {"address": address, "port": port, "program": holders.get(inode, "")}
         for inode, (address, port) in inodes.items()
     ]
+
+
+def ip_address(digits: str) -> str:
+    """An address as the kernel prints it: words of four bytes, each in the host's order."""
+    words = [int(digits[start : start + 8], 16) for start in range(0, len(digits), 8)]
+    raw = struct.pack(f"={len(words)}I", *words)
+    family = socket.AF_INET if len(words) == 1 else socket.AF_INET6
+    return socket.inet_ntop(family, raw).removeprefix("::ffff:")
 
 
 def socket_holders(wanted: set[str]) -> dict[str, str]:
