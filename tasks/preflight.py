@@ -94,7 +94,8 @@ def storage_problems(settings: Settings, facts: Facts) -> Iterator[str]:
         if recorded.get("is_mount") or data["path"] in facts["fstab"]:
             yield (
                 f"the disk of {data['path']} is not mounted: downloads would fill the root disk;"
-                f" fix: mount {data['path']}"
+                f" fix: mount {data['path']} (or, when it shall be a plain directory from now on,"
+                " take it out of /etc/fstab and remove /var/lib/mediastack/data.json)"
             )
 
 
