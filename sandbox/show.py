@@ -38,12 +38,11 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     started = time.monotonic()
     try:
-        with state.exclusive():
-            if options.down:
-                lifecycle.down()
-                return 0
-            made = lifecycle.up(assume_yes=options.yes)
-            ensure_secrets()
+        if options.down:
+            lifecycle.down()
+            return 0
+        made = lifecycle.up(assume_yes=options.yes)
+        ensure_secrets()
         deploy(made)
         smoke(made)
         report = status(made)
