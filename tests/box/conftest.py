@@ -1,12 +1,15 @@
-"""Fixtures of the box tests that need the outer engine: the stand-in images, and one to start."""
+"""Fixtures of the box tests: the stand-in images, one to start, and the deployed box."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import house
 import pytest
 from standin_house import RUN, Start, docker
 
+from checks import box
+from checks.box import Host
 from sandbox import images, lifecycle, names
 
 
@@ -32,3 +35,11 @@ def start(references: dict[str, str]) -> Iterator[Start]:
     yield run
     if started:
         docker("rm", "--force", "--volumes", *started)
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Host]:
+    """The box MEDIASTACK_BOX (default: the one of scripts/try), deployed from a frozen copy."""
+    with box.opened(house.NAME) as found:
+        box.ensure_deployed(found)
+        yield found
