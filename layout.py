@@ -66,6 +66,11 @@ def file(path: str, content: str | bytes, mode: str = "0644", *, keep: bool = Fa
     return entry
 
 
+def as_found(path: str) -> Entry:
+    """A directory on the way to one of ours: whose it is and its mode are the user's choice."""
+    return {**directory(path, "0755", keep=True), "as_found": True}
+
+
 def link(path: str, target: str) -> Entry:
     """A symbolic link."""
     return {
@@ -105,10 +110,10 @@ def parents(path: str) -> list[str]:
 
 def state_directories(settings: Settings) -> Iterator[Entry]:
     """Where the apps and our programs keep what must survive."""
-    for path in (settings.storage.config, settings.storage.backups):
-        for parent in parents(path):
-            if parent not in ("/srv", "/mnt", "/var", "/opt", "/media"):
-                yield directory(parent, "0755", keep=True)
+    storage = settings.storage
+    places = (storage.config, storage.backups, storage.data)
+    for parent in sorted({parent for place in places for parent in parents(place)}):
+        yield as_found(parent)
     yield directory(settings.storage.config, "0755", keep=True)
     yield directory(settings.storage.backups, "0700", keep=True)
     yield directory(configuration.STATE, "0700", keep=True)
@@ -242,6 +247,7 @@ def build(
         {key: entry[key] for key in ("path", "kind", "mode", "uid", "gid")}
         | {"sha256": entry.get("sha256", "")}
         for entry in entries
+        if not entry.get("as_found")
     ]
     toml = file(f"{render.ETC}/mediastack.toml", tomli_w.dumps(config))
     # The program directories come first, their users' files last: order is creation order.

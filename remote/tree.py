@@ -8,7 +8,8 @@ sees the old file or the new one, and nobody sees it with a wider mode than the 
 new file's name follows from the path: what a killed run left there is what the next one replaces.
 
 Entry: {"path", "kind": "file"|"directory"|"link", "mode": "0644", "uid", "gid", "sha256",
-"content": base64 (apply only), "target": link target, "keep": never removed by us}.
+"content": base64 (apply only), "target": link target, "keep": never removed by us,
+"as_found": a directory that is made when it is absent and else left as it is}.
 """
 
 import base64
@@ -54,6 +55,8 @@ def old_text(path: str) -> str:
 def difference(entry: "dict[str, Any]") -> "dict[str, str] | None":
     """What is wrong with one path, or None."""
     path = entry["path"]
+    if entry.get("as_found") and os.path.isdir(path):
+        return None
     try:
         found = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):

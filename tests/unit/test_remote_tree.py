@@ -220,3 +220,34 @@ def test_a_torn_record_is_an_empty_one(tmp_path: Path) -> None:
     tree.apply(wanted)
     assert tree.check(wanted) == []
     assert stat.S_IMODE(Path(wanted["record"]).stat().st_mode) == 0o600
+
+
+def test_a_directory_on_the_way_is_made_when_absent_and_else_left_as_it_is(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    wanted = spec(root, directory("way", keep=True, as_found=True), directory("way/ours"))
+    assert len(tree.check(wanted)) == 3
+    tree.apply(wanted)
+    assert stat.S_IMODE((root / "way").stat().st_mode) == 0o755
+    (root / "way").chmod(0o770)
+    assert tree.check(wanted) == []
+
+
+def test_a_directory_on_the_way_may_be_a_link(tmp_path: Path) -> None:
+    root, disk = tmp_path / "root", tmp_path / "disk"
+    root.mkdir()
+    disk.mkdir(mode=0o711)
+    (root / "way").symlink_to(disk)
+    wanted = spec(root, directory("way", keep=True, as_found=True), directory("way/ours"))
+    tree.apply(wanted)
+    assert tree.check(wanted) == []
+    assert (disk / "ours").is_dir()
+    assert stat.S_IMODE(disk.stat().st_mode) == 0o711
+
+
+def test_a_file_on_the_way_is_refused(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "way").write_text("theirs")
+    with pytest.raises(OSError, match=r"root/way is not a directory.*fix:"):
+        tree.apply(spec(root, directory("way", keep=True, as_found=True)))
