@@ -5,9 +5,11 @@ It knows nothing of dependencies and keeps on for ever, as upstream does.
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import time
+from urllib.parse import quote
 
 from . import application, control, docker_api
 
@@ -35,7 +37,9 @@ def heal_once(address: str) -> None:
     filters = {"health": ["unhealthy"]}
     if label != "all":
         filters["label"] = [f"{label}=true"]
-    for entry in docker_api.containers(address, filters):
+    # Without `all`, as upstream: Docker calls what was stopped unhealthy, too.
+    query = f"/containers/json?filters={quote(json.dumps(filters))}"
+    for entry in docker_api.request(address, "GET", query):
         labels = entry.get("Labels") or {}
         if labels.get("autoheal", "").lower() == "false" or entry.get("State") == "restarting":
             continue

@@ -168,6 +168,8 @@ def test_autoheal_restarts_what_is_sick_and_labelled_only(inner_network: str, st
     sick += ("--health-retries=1",)
     labelled = start("flaresolverr", *sick, f"--label=mstest-{RUN}=true")
     other = start("flaresolverr", *sick)
+    stopped = start("flaresolverr", *sick, f"--label=mstest-{RUN}=true")
+    docker("stop", "--time", "1", stopped)
     options = (
         f"--env=DOCKER_SOCK=tcp://{proxy}:2375",
         f"--env=AUTOHEAL_CONTAINER_LABEL=mstest-{RUN}",
@@ -183,3 +185,4 @@ def test_autoheal_restarts_what_is_sick_and_labelled_only(inner_network: str, st
         time.sleep(0.2)
     assert started_at(labelled) != before[0], docker("logs", healer, check=False)
     assert started_at(other) == before[1]
+    assert docker("inspect", "--format", "{{.State.Status}}", stopped) == "exited"
