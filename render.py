@@ -76,7 +76,15 @@ def context(settings: Settings, bind_address: str, host_name: str) -> dict[str, 
         "bind_address": bind_address,
         "host_name": host_name,
         "gateway": gateway(settings),
+        "mirror_url": mirror_url(settings),
     }
+
+
+def mirror_url(settings: Settings) -> str:
+    """The mirror's address as a program asks it, or ""."""
+    mirror = settings.registry.mirror
+    scheme = "http" if mirror in settings.docker.insecure_registries else "https"
+    return f"{scheme}://{mirror}" if mirror else ""
 
 
 def service_environment(
@@ -91,8 +99,10 @@ def service_environment(
             "UMASK": values["umask"],
             "TZ": values["timezone"],
         }
-    own = {name: filled(value, values) for name, value in service.environment.items()}
-    return {**identity, **own}
+    wanted = dict(service.environment)
+    if settings.registry.mirror:
+        wanted |= service.mirror_environment
+    return {**identity, **{name: filled(value, values) for name, value in wanted.items()}}
 
 
 def filled(text: str, values: dict[str, str]) -> str:

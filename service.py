@@ -122,6 +122,8 @@ class Service(Strict):
 
     environment: dict[str, str] = {}
     """Never a secret. `{timezone}`, `{puid}`, `{bind_address}` … come from the settings."""
+    mirror_environment: dict[str, str] = {}
+    """Added where images come from a mirror (`{mirror_url}`)."""
     environment_file: str = ""
     command: tuple[str, ...] = ()
     config_path: str = ""

@@ -94,6 +94,8 @@ OPS = (
             "WUD_WATCHER_LOCAL_PORT": "2375",
             "WUD_WATCHER_LOCAL_CRON": "0 6 * * *",
         },
+        # Its known registries are not where a mirror's images say they come from.
+        mirror_environment={"WUD_REGISTRY_CUSTOM_MIRROR_URL": "{mirror_url}"},
         config_path="/store",
         health=Health(start_period=60),
         stop_grace=5,  # it was seen not to end on SIGTERM

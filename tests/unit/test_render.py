@@ -297,3 +297,19 @@ def test_a_summary_cannot_break_out_of_its_comment(house: Settings) -> None:
 def test_an_undefined_name_in_a_template_is_an_error() -> None:
     with pytest.raises(Exception, match="undefined"):
         render.environment().from_string("{{ nothing }}").render()
+
+
+@pytest.mark.parametrize(
+    ("mirror", "insecure", "told"),
+    [
+        ("", [], None),
+        ("registry.lan:5000", [], "https://registry.lan:5000"),
+        ("registry.lan:5000", ["registry.lan:5000"], "http://registry.lan:5000"),
+    ],
+)
+def test_the_update_watcher_is_told_where_a_mirror_is_and_only_then(
+    tmp_path: Path, mirror: str, insecure: list[str], told: str | None
+) -> None:
+    changes = {"registry": {"mirror": mirror}, "docker": {"insecure_registries": insecure}}
+    environment = services(load(tmp_path, changes))["wud"]["environment"]
+    assert environment.get("WUD_REGISTRY_CUSTOM_MIRROR_URL") == told
