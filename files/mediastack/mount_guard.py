@@ -123,7 +123,7 @@ def _present(
             }
         )
     state |= {"lost": False, "error": ""}
-    elsewhere = [c for c in writers if config["paths"]["sentinel"] in _stale_sources(c, config)]
+    elsewhere = [c for c in writers if _holds_another_sentinel(c, config)]
     if docker_known:
         # Running, on the right mount: no longer ours to explain.
         fine = {c["service"] for c in writers} - {c["service"] for c in elsewhere}
@@ -144,9 +144,10 @@ def _present(
     return actions + _stop(elsewhere, cause, state, now, config), state
 
 
-def _stale_sources(container: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
-    """The sentinel is mounted at its own path, so target and source are the same name."""
-    return [t for t in container.get("stale_mounts", []) if t == config["paths"]["sentinel"]]
+def _holds_another_sentinel(container: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
+    """Inside it is mounted somewhere else (/data may be there in part only), but by its name."""
+    name = os.path.basename(config["paths"]["sentinel"])
+    return any(os.path.basename(target) == name for target in container.get("stale_mounts", []))
 
 
 def _stop(

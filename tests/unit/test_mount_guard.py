@@ -42,7 +42,7 @@ def container(service: str, status: str = "running", stale: bool = False) -> dic
         "id": f"id-{service}",
         "service": service,
         "status": status,
-        "stale_mounts": [SENTINEL] if stale else [],
+        "stale_mounts": ["/run/mediastack/.mediastack-sentinel"] if stale else [],
     }
 
 
