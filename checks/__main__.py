@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="WHICH",
         help="plant a fault (default: the first; `list` names them), which must make it fail",
     )
-    parser.add_argument("--box", default="check", help="name of the box (default: check)")
+    parser.add_argument("--box", default="box", help="name of the box (default: box)")
     return parser
 
 

@@ -38,10 +38,11 @@ class Context:
     seed: int = 0
     full: bool = False
     break_name: str = ""
-    box_name: str = "check"
+    box_name: str = "box"
     plant: Callable[[Context], AbstractContextManager[None]] | None = None
     box: Any = None
     fault_sources: Any = None
+    box_baseline: Any = None
     resources: ExitStack = field(default_factory=ExitStack)
     cases: int = 0
     faults: int = 0

@@ -16,6 +16,7 @@ import host_settings
 from checks import box
 from checks.box import Host
 from checks.framework import CheckError
+from service import Service
 from settings import enabled
 
 POLL_SECONDS = 0.25
@@ -35,13 +36,17 @@ class Expected:
     data: bool
 
 
+def services() -> dict[str, Service]:
+    """The enabled services as the settings and the catalog describe them."""
+    return enabled(host_settings.load(*SANDBOX_SETTINGS))
+
+
 @cache
 def expected() -> dict[str, Expected]:
     """Every service that should run in a box."""
-    services = enabled(host_settings.load(*SANDBOX_SETTINGS))
     return {
         name: Expected(one.stack, one.zone, one.owner, one.health is not None, bool(one.data))
-        for name, one in services.items()
+        for name, one in services().items()
     }
 
 

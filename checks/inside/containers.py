@@ -5,8 +5,6 @@ import os
 import subprocess
 from typing import Any
 
-SENTINEL = "/data/.mediastack-sentinel"
-
 
 def output(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -34,16 +32,34 @@ def mounted() -> "list[str]":
     return [fields[fields.index("-") + 1] for fields in lines if fields[4] == "/data"]
 
 
-def sentinel(pid: int) -> "list[int]":
-    """Device and inode of the sentinel that a process sees; of a dead mount nothing."""
-    try:
-        found = os.stat(f"/proc/{pid}/root{SENTINEL}")
-    except OSError:
+def elsewhere(one: "dict[str, Any]") -> "list[str]":
+    """Sources below /data that are another file inside the container than on the host now."""
+    found = []
+    for mount in one["Mounts"]:
+        source = mount.get("Source", "")
+        if source != "/data" and not source.startswith("/data/"):
+            continue
+        try:
+            inside = os.stat(f"/proc/{one['State']['Pid']}/root{mount['Destination']}")
+            if not os.path.samestat(inside, os.stat(source)):
+                found.append(source)
+        except OSError:
+            found.append(source)
+    return found
+
+
+def inspect(listed: "list[str]") -> "list[dict[str, Any]]":
+    """What Docker says of these; one that was removed meanwhile is left out."""
+    if not listed:
         return []
-    return [found.st_dev, found.st_ino]
+    done = subprocess.run(
+        ["docker", "inspect", *listed], check=False, capture_output=True, text=True
+    )
+    found: list[dict[str, Any]] = json.loads(done.stdout or "[]")
+    return found
 
 
-def describe(one: "dict[str, Any]", with_sentinels: bool) -> "dict[str, Any]":
+def describe(one: "dict[str, Any]", with_data: bool) -> "dict[str, Any]":
     state = one["State"]
     pid = state["Pid"]
     return {
@@ -55,16 +71,15 @@ def describe(one: "dict[str, Any]", with_sentinels: bool) -> "dict[str, Any]":
         "restarts": one["RestartCount"],
         "netns": inode(f"/proc/{pid}/ns/net") if pid else 0,
         "devices": devices(pid) if pid else [],
-        "sentinel": sentinel(pid) if pid and with_sentinels else [],
+        "elsewhere": elsewhere(one) if pid and with_data else [],
     }
 
 
-def main(with_sentinels: bool = False) -> "dict[str, Any]":
-    listed = output("docker", "ps", "-aq", "--no-trunc").split()
-    inspected = json.loads(output("docker", "inspect", *listed)) if listed else []
+def main(with_data: bool = False) -> "dict[str, Any]":
+    """With `with_data` also whose /data is not the host's (not while that may hang)."""
+    inspected = inspect(output("docker", "ps", "-aq", "--no-trunc").split())
     return {
-        "containers": {one["Name"].lstrip("/"): describe(one, with_sentinels) for one in inspected},
+        "containers": {one["Name"].lstrip("/"): describe(one, with_data) for one in inspected},
         "host_netns": inode("/proc/1/ns/net"),
         "mounted": mounted(),
-        "sentinel": sentinel(1) if with_sentinels else [],
     }
