@@ -7,9 +7,11 @@ exists or an address is up is for the deploy's preflight.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 import zoneinfo
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
@@ -41,9 +43,15 @@ def matches(pattern: str, wrong: str, fix: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+@functools.cache
+def zone_names(read: Callable[[], set[str]]) -> frozenset[str]:
+    """Return what `read` returns, read once: it walks some 600 files."""
+    return frozenset(read())
+
+
 def timezone(value: str) -> str:
     """Return the name of a time zone."""
-    names = zoneinfo.available_timezones()
+    names = zone_names(zoneinfo.available_timezones)
     # Without time zone data on this machine only the form can be judged; the host has the data.
     if value in names or (not names and ZONE_NAME.match(value)):
         return value
