@@ -126,11 +126,17 @@ def stacks(path: str, wanted: Wanted) -> Commands:
     """
     config = wanted.specification["config"]
     sealed = Sealed([json.dumps(config)])
-    observation = host.get_fact(HostProgram, path=path, verb="observe --config -", _stdin=sealed)
-    actions = plan.plan(config, observation or plan.nothing_observed())
+    observation = (
+        host.get_fact(HostProgram, path=path, verb="observe --config -", _stdin=sealed)
+        or plan.nothing_observed()
+    )
+    for service in sorted(observation["intents"].keys() & config["services"].keys()):
+        again = f"stack-manage.sh {config['services'][service]['stack']} up {service}"
+        logger.info(f"{host.print_prefix}  {service}: stays stopped, as you asked; {again}")
+    actions = plan.plan(config, observation)
     differences = [
         {"path": one["service"], "problem": f"{one['action']} ({one['reason']})"} for one in actions
-    ] + plan.unwell(config, observation or plan.nothing_observed())
+    ] + plan.unwell(config, observation)
     if not differences:
         host.noop("all containers are as wanted and healthy")
         return
