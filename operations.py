@@ -11,11 +11,11 @@ import json
 from collections.abc import Generator
 from typing import Any
 
-from shared import plan
 from pyinfra import host, logger, state
 from pyinfra.api import StringCommand, operation
 
 from facts import Answer, HostProgram, Sealed, program
+from shared import plan
 
 SHOWN_DIFFERENCES = 12
 Commands = Generator[StringCommand, None, None]
