@@ -86,11 +86,16 @@ def difference(entry: "dict[str, Any]") -> "dict[str, str] | None":
 def stale(spec: "dict[str, Any]") -> "list[str]":
     """Paths that we made, that nobody wants any more and that still exist (deepest first)."""
     wanted = {entry["path"] for entry in spec["entries"]}
-    record = read_record(spec["record"])
+    leaving = {
+        path: made["kind"]
+        for path, made in read_record(spec["record"]).items()
+        if path not in wanted and not made["keep"]
+    }
+    # What a killed run was about to rename into place is ours as well.
+    leaving.update({new_name(path): kind for path, kind in leaving.items()})
     going: set[str] = set()
-    for path in sorted(record, reverse=True):
-        made = record[path]
-        if path not in wanted and not made["keep"] and removable(path, made["kind"], going):
+    for path in sorted(leaving, reverse=True):
+        if removable(path, leaving[path], going):
             going.add(path)
     return sorted(going, reverse=True)
 
@@ -138,10 +143,15 @@ def check(spec: "dict[str, Any]") -> "list[dict[str, str]]":
     return problems
 
 
-def temporary_name(path: str) -> str:
-    """Where a path's new content is prepared; what a killed run left there is removed."""
+def new_name(path: str) -> str:
+    """Where a path's new content is prepared."""
     directory, name = os.path.split(path)
-    temporary = os.path.join(directory, f".{name}.mediastack-new")
+    return os.path.join(directory, f".{name}.mediastack-new")
+
+
+def temporary_name(path: str) -> str:
+    """The same, with what a killed run left there removed."""
+    temporary = new_name(path)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)
     return temporary
@@ -223,7 +233,7 @@ def apply(spec: "dict[str, Any]") -> "list[str]":
     remember(spec["record"], {**record, **soon})
     # What leaves goes first: a directory of ours may have to give way to a file.
     for path in stale(spec):
-        if record[path]["kind"] == "directory":
+        if still(path, "directory"):
             os.rmdir(path)
         else:
             os.unlink(path)

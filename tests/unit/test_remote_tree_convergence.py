@@ -175,3 +175,21 @@ def test_a_kill_at_each_call_of_a_whole_change_is_finished_by_the_next_run() -> 
             assert snapshot(root) == expected(root, wanted)
             assert tree.check(without_content(wanted)) == []
     assert dies_at > 25
+
+
+def test_what_a_killed_run_had_begun_leaves_with_the_next_release() -> None:
+    new = [directory("a"), directory("a/b"), file("a/b/c"), entry("l", "link", "0777", "a")]
+    died, dies_at = True, 0
+    while died:
+        dies_at += 1
+        with host() as root:
+            try:
+                with through(WatchedOs(dies_at=dies_at)):
+                    tree.apply(spec(root, *new))
+                died = False
+            except Killed:
+                pass
+            tree.apply(spec(root))
+            assert snapshot(root) == {}
+            assert tree.check(spec(root)) == []
+    assert dies_at > 20
