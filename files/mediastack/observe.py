@@ -5,7 +5,8 @@ because Docker's view lies in the cases that hurt: a dependent of a restarted gl
 "running" in a namespace that has only `lo` (compare inodes of /proc/PID/ns/net), and a mounted
 file that was replaced by rename is still the old one inside (compare (st_dev, st_ino) of the
 source with /proc/PID/root/<target>). Processes may die while we look: what could not be read is
-None or left out, and never a reason to act. `mediastack observe` prints the result as JSON.
+None or left out, and never a reason to act. `mediastack observe` prints the result as JSON, with
+what the user has stopped a moment ago among the intents, where the next run will find it.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from mediastack import config as configuration
-from mediastack import image_lock, intent, sentinel
+from mediastack import image_lock, intent, sentinel, user_stops
 from mediastack.docker_client import Docker, NotReachable
 
 Observation = dict[str, Any]
@@ -152,7 +154,9 @@ def main(arguments: list[str]) -> int:
             config["paths"] = {**configuration.DEFAULT_PATHS, **config.get("paths", {})}
         else:
             config = configuration.load()
-        observation = observe(config, Docker())
+        docker = Docker()
+        observation = observe(config, docker)
+        user_stops.foresee(docker, observation, time.time())
     except (NotReachable, configuration.ConfigError) as error:
         print(f"mediastack observe: {error}", file=sys.stderr)
         return 1

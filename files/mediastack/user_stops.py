@@ -41,9 +41,7 @@ def note(docker: Docker, observation: dict[str, Any], now: float, actor: str) ->
 
     Raise docker_client.NotReachable.
     """
-    ours = {*journal.entries(), *mount_guard.load()["stopped"]}
-    ended = any(container["status"] == "exited" for container in observation["containers"])
-    wishes = find(docker, observation, ours, now, dockerd_started() if ended else 0.0)
+    wishes = _find_now(docker, observation, now)
     if wishes.stopped:
         intent.stop(wishes.stopped, BY, verb="stop")
     if wishes.started:
@@ -55,6 +53,24 @@ def note(docker: Docker, observation: dict[str, Any], now: float, actor: str) ->
     if wishes.stopped or wishes.started:
         observation["intents"] = intent.stopped()
     return wishes
+
+
+def foresee(docker: Docker, observation: dict[str, Any], now: float) -> None:
+    """Put into `observation` the intents that note would find; write nothing.
+
+    What is predicted from it is then what will happen. Raise docker_client.NotReachable.
+    """
+    wishes = _find_now(docker, observation, now)
+    at = clock.timestamp()
+    found = {service: {"by": BY, "at": at, "verb": "stop"} for service in wishes.stopped}
+    kept = {k: v for k, v in observation["intents"].items() if k not in wishes.started}
+    observation["intents"] = {**kept, **found}
+
+
+def _find_now(docker: Docker, observation: Mapping[str, Any], now: float) -> Wishes:
+    ours = {*journal.entries(), *mount_guard.load()["stopped"]}
+    ended = any(container["status"] == "exited" for container in observation["containers"])
+    return find(docker, observation, ours, now, dockerd_started() if ended else 0.0)
 
 
 def find(

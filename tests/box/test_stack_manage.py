@@ -75,10 +75,11 @@ def intent(host: Host, service: str) -> str:
 def test_a_bare_docker_stop_holds_across_a_deploy_until_up(host: Host) -> None:
     before = house.ids(host)
     box.run(host, "docker stop tautulli")
-    box.deploy(host)
+    done = box.deploy(host)
+    assert done.changed == []
+    assert "tautulli: stays stopped, as you asked" in done.output
     assert house.state(host, "tautulli") == "exited"
-    assert intent(host, "tautulli") == "stopped"
-    assert box.deploy(host).changed == []
+    assert house.wait_for(lambda: intent(host, "tautulli") == "stopped", 12)
     assert house.manage(host, "media", "up", "tautulli").code == 0
     assert house.state(host, "tautulli") == "healthy"
     assert intent(host, "tautulli") == "run"

@@ -162,6 +162,18 @@ def test_the_verb_prints_json_for_a_configuration_given_on_stdin(
     assert printed["images"] == {"seerr": "registry/x:1"}
 
 
+def test_what_the_verb_prints_has_the_stops_of_a_moment_ago(
+    host: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(observe, "Docker", lambda: FakeDocker([inspected("seerr")]))
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(host.config)))
+    monkeypatch.setattr(
+        observe.user_stops, "foresee", lambda _, seen, now: seen["intents"].update(seerr={})
+    )
+    assert observe.main(["--config", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["intents"] == {"seerr": {}}
+
+
 def test_the_verb_fails_with_one_line_when_docker_does_not_answer(
     host: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -150,6 +150,18 @@ def test_the_wish_becomes_an_intent_on_disk_and_in_what_was_observed(state: Path
     assert [entry["outcome"] for entry in ledger.read()] == ["stopped by the user"]
 
 
+def test_what_is_foreseen_is_in_the_observation_and_not_on_disk(state: Path) -> None:
+    seen = observation()
+    seen["intents"] = {"plex": {"at": "2027-01-15T07:58:00.000+00:00"}}
+    seen["containers"].append({**seen["containers"][0], "name": "plex", "service": "plex"})
+    seen["containers"][1] |= {"status": "running", "started_at": "2027-01-15T07:59:00Z"}
+    docker: Any = FakeDocker("stop")
+    user_stops.foresee(docker, seen, NOW)
+    assert set(seen["intents"]) == {"seerr"}
+    assert not (state / "intent.json").exists()
+    assert ledger.read() == []
+
+
 def test_journal_and_guard_explain_a_stop(state: Path) -> None:
     docker: Any = FakeDocker("stop")
     with pytest.raises(KeyboardInterrupt), journal.acting("cli", "restart", ["seerr"]):
