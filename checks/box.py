@@ -27,6 +27,7 @@ from sandbox.progress import say
 INSIDE = Path(__file__).parent / "inside"
 DEPLOY_TIMEOUT_SECONDS = 900.0
 COMMAND_TIMEOUT_SECONDS = 120.0
+RECORDER_END_SECONDS = 30.0
 # The program comes over stdin, so its arguments do too: nothing shows in a process list.
 FOOTER = "\nimport json as _json\nprint(_json.dumps(main(**_json.loads({arguments!r}))))\n"
 
@@ -133,20 +134,21 @@ def inside(host: Host, program: str, *, wrapper: str = "", **values: Any) -> Any
 
 
 @contextlib.contextmanager
-def recorded(host: Host, command: str, into: Path) -> Iterator[subprocess.Popen[bytes]]:
+def recorded(host: Host, command: str, into: Path) -> Iterator[None]:
     """Run a command in the box for as long as the context lasts, its output going to a file."""
+    # It ends with our end of the pipe, so also when we are killed: nothing is left in the box.
+    script = f"{command} & child=$!; cat >/dev/null; kill -TERM $child; wait $child"
     with into.open("wb") as stream:
         process = subprocess.Popen(
-            [*arguments(host, shared=False), command],
-            stdin=subprocess.DEVNULL,
+            [*arguments(host, shared=False), script],
+            stdin=subprocess.PIPE,
             stdout=stream,
             stderr=subprocess.STDOUT,
         )
         try:
-            yield process
+            yield
         finally:
-            process.terminate()
-            process.wait(timeout=10)
+            process.communicate(timeout=RECORDER_END_SECONDS)
 
 
 def reboot(host: Host, *, hard: bool = False) -> None:
@@ -155,10 +157,19 @@ def reboot(host: Host, *, hard: bool = False) -> None:
     sandbox_box.reboot(host.name, hard=hard)
 
 
-def deploy(host: Host, *options: str, sources: Path | None = None, check: bool = True) -> Deployed:
-    """Run pyinfra as a user would. With `check` raise CheckError when it fails."""
-    command = [f"{sys.prefix}/bin/pyinfra", "--json", "inventory.py", "deploy.py"]
-    command += options or ("-y",)
+def deploy(
+    host: Host,
+    *options: str,
+    sources: Path | None = None,
+    check: bool = True,
+    as_json: bool = True,
+) -> Deployed:
+    """Run pyinfra as a user would. With `check` raise CheckError when it fails.
+
+    Without `as_json` the output is what a user sees, and no operation is named.
+    """
+    command = [f"{sys.prefix}/bin/pyinfra", "inventory.py", "deploy.py"]
+    command += [*(options or ("-y",)), *(["--json"] if as_json else [])]
     started = time.monotonic()
     done = subprocess.run(
         command,

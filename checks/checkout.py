@@ -16,7 +16,9 @@ from pathlib import Path
 from sandbox.state import ROOT
 
 LINKED = (".sandbox", ".cache", ".venv")
-LEFT_OUT = (".git", ".*_cache", ".hypothesis", "__pycache__", "results", *LINKED)
+# The user's own hosts, settings and secrets stay out: a check deploys to its box and nowhere else.
+OWN = ("inventory.local.py", "settings.local.toml", "secrets.toml")
+LEFT_OUT = (*OWN, ".git", ".*_cache", ".hypothesis", "__pycache__", "results", *LINKED)
 
 
 @contextlib.contextmanager
