@@ -124,6 +124,7 @@ def guard(config: dict[str, Any], docker: Docker) -> tuple[bool, bool]:
         mount_guard.save(after)
     stops = [action for action in actions if action["do"] == "stop"]
     if stops:
+        _pardon([action["service"] for action in stops])
         stop_all(docker, stops)
     uneasy = bool(stops) or not probe["definite"]
     return uneasy, bool(actions) or after["lost"] != state["lost"]
@@ -194,6 +195,13 @@ def _result(job: Future[stacks.Outcome], asked: list[str]) -> dict[str, str]:
         state = atomic.read_json(_state_path(), keeper_step.initial_state())
         atomic.write_json(_state_path(), keeper_step.take_back(state, asked, time.time()))
         return {}
+
+
+def _pardon(services: list[str]) -> None:
+    """A disk that comes and goes must not count as failed starts of what uses it."""
+    state = atomic.read_json(_state_path(), keeper_step.initial_state())
+    if state["services"].keys() & set(services):
+        atomic.write_json(_state_path(), keeper_step.pardon(state, services))
 
 
 def _stop(docker: Docker, action: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ while somebody else holds the lock.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
 from mediastack import plan
@@ -102,6 +102,14 @@ def take_back(state: State, services: list[str], now: float) -> State:
             record |= {"attempts": record["attempts"] - 1, "next": now + 1.0}
             state["services"][service] = record
     return state
+
+
+def pardon(state: State, services: Iterable[str]) -> State:
+    """Return the state without the attempts at these services: somebody stopped them for good
+    reason, so that their next start comes at once and not after the pause of one that fails."""
+    forgiven = set(services)
+    left = {name: record for name, record in state["services"].items() if name not in forgiven}
+    return {**state, "services": left}
 
 
 def _tell(todo: Next, services: dict[str, Any], causes: Mapping[str, str]) -> None:

@@ -101,6 +101,15 @@ def test_a_lost_sentinel_stops_the_writers_and_the_record_is_on_disk(world: Worl
     assert [message["priority"] for message in world.messages()] == [5]
 
 
+def test_what_the_guard_stops_has_a_clean_slate_when_the_disk_is_back(world: World) -> None:
+    record = {"attempts": 5, "last": 1.0, "next": 9e9, "told": False}
+    path = world.root / "state" / "keeper.json"
+    path.write_text(json.dumps({"services": {"sonarr": record, "gluetun": record}}))
+    (world.root / "data" / ".s").unlink()
+    keeper.guard(world.config, world.docker)
+    assert world.state("keeper.json")["services"] == {"gluetun": record}
+
+
 def test_autoheal_rests_while_the_writers_are_stopped(world: World) -> None:
     (world.root / "data" / ".s").unlink()
     world.docker.autoheal = "running"
