@@ -10,6 +10,8 @@ and keeps its traceback.
 from __future__ import annotations
 
 import importlib
+import os
+import select
 import sys
 from collections.abc import Callable
 
@@ -51,9 +53,15 @@ def main(arguments: list[str]) -> int:
         print(f"mediastack: {problem}; verbs are: {' '.join(sorted(VERBS))}", file=sys.stderr)
         return USAGE
     try:
-        return find(arguments[0])(arguments[1:])
+        code = find(arguments[0])(arguments[1:])
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        if not _reader_is_gone():
+            raise
+        return 1
     except Exception as error:
         if not isinstance(error, _mendable_errors()):
             raise
@@ -68,6 +76,17 @@ def find(verb: str) -> Callable[[list[str]], int]:
         importlib.import_module(f"mediastack.{module}"), function or "main"
     )
     return entry
+
+
+def _reader_is_gone() -> bool:
+    """Whether it is our output that nobody reads any more (`| head`); then stop trying to print."""
+    output = select.poll()
+    output.register(sys.stdout.fileno(), 0)
+    if not any(event & (select.POLLERR | select.POLLHUP) for _, event in output.poll(0)):
+        return False
+    # What is still buffered would be complained about at the end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
 
 
 def _mendable_errors() -> tuple[type[Exception], ...]:

@@ -37,7 +37,7 @@ def start(references: dict[str, str]) -> Iterator[Start]:
         docker("rm", "--force", "--volumes", *started)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def host() -> Iterator[Host]:
     """The box MEDIASTACK_BOX (default: the one of scripts/try), deployed from a frozen copy."""
     with box.opened(house.NAME) as found:

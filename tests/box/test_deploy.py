@@ -75,7 +75,7 @@ class Changed:
         """The exit code of asking a published port, from the box itself by its LAN address."""
         url = f"http://{self.host.box.address}:{port}{path}"
         program = f"import urllib.request as u; u.urlopen({url!r}, timeout=5)"
-        return house.execute(self.host, f'python3 -c "{program}"').code
+        return int(house.execute(self.host, f'python3 -c "{program}"').code)
 
 
 @pytest.fixture(scope="module")

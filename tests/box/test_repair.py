@@ -81,7 +81,7 @@ def test_a_deploy_killed_anywhere_is_simply_run_again(host: Host) -> None:
     chance = random.Random(seed)
     # Reading takes this long; what then follows, mending and waiting for health, takes as long.
     seconds = box.deploy(host, "--dry").seconds
-    killed = [killed_deploy(host, chance.uniform(0.3, 1.8) * seconds) for _ in range(KILLS)]
+    killed = [killed_deploy(host, chance.uniform(0.3, 1.4) * seconds) for _ in range(KILLS)]
     assert any(killed)
     box.deploy(host)
     assert house.wait_for(lambda: house.state(host, "autoheal") == "healthy", 20)

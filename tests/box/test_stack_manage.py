@@ -16,6 +16,7 @@ from checks.box import Host
 pytestmark = pytest.mark.box
 
 KEY = "/etc/mediastack/secrets/sonarr/api_key"
+NTFY = "/etc/mediastack/secrets/ntfy/server.yml"
 USER, PASSWORD = "household", "/etc/mediastack/secrets/ntfy/admin_password"
 WRONG = [
     [],
@@ -84,6 +85,16 @@ def test_a_bare_docker_stop_holds_across_a_deploy_until_up(host: Host) -> None:
     assert house.state(host, "tautulli") == "healthy"
     assert intent(host, "tautulli") == "run"
     assert house.ids(host) == before
+
+
+def test_a_restart_that_could_not_start_it_again_is_nobodys_wish(host: Host) -> None:
+    box.run(host, f"systemctl stop mediastack-keeper && mv {NTFY} {NTFY}.away && mkdir {NTFY}")
+    # The call that Autoheal makes.
+    assert house.execute(host, "docker restart ntfy").code != 0
+    assert house.state(host, "ntfy") == "exited"
+    box.run(host, f"rmdir {NTFY} && mv {NTFY}.away {NTFY} && systemctl start mediastack-keeper")
+    assert house.wait_for(lambda: house.state(host, "ntfy") == "healthy", 25)
+    assert intent(host, "ntfy") == "run"
 
 
 def test_restart_restarts_what_is_named_and_nothing_else(host: Host) -> None:

@@ -103,3 +103,42 @@ def test_the_package_is_run_as_a_program() -> None:
     )
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith("mediastack: unknown verb 'dance'; verbs are: apply ")
+
+
+@pytest.mark.parametrize("lines", [1, 20_000])
+def test_a_reader_that_has_enough_gets_no_complaint(lines: int) -> None:
+    program = f"""
+import sys
+from mediastack import cli
+def verb(_):
+    sys.stdin.readline()  # until the reader is gone
+    for _ in range({lines}):
+        print("a line")
+    return 0
+cli.find = lambda _: verb
+sys.exit(cli.main(["status"]))
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(FILES)},
+    )
+    assert process.stdout
+    process.stdout.close()
+    with process:
+        assert process.stdin
+        assert process.stderr
+        process.stdin.write(b"\n")
+        process.stdin.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
+def test_a_broken_pipe_elsewhere_is_not_hidden(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "find", lambda _: raising(BrokenPipeError("Docker's")))
+    with pytest.raises(BrokenPipeError, match="Docker's"):
+        cli.main(["status"])
