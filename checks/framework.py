@@ -23,7 +23,7 @@ from sandbox.progress import say
 
 SHOWN_VIOLATIONS = 20
 # With a planted fault the wait is for something that will not happen: no need to wait long.
-PATIENCE_WITH_FAULT_SECONDS = 20.0
+PATIENCE_WITH_FAULT_SECONDS = 12.0
 
 
 class CheckError(Exception):

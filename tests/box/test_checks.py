@@ -1,0 +1,56 @@
+"""Every check passes on the deployed box within twice its budget, and finds a fault planted in it.
+
+One fault each, a quick one: that all the others are found is what `scripts/check NAME --break
+WHICH` is for. The checks run as a user would run them, in a process of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+import house
+import pytest
+
+from checks.__main__ import find
+from sandbox.state import ROOT
+
+pytestmark = pytest.mark.box
+
+CHECKS = find()
+# What the report has to name, so that a fault is not found for another reason.
+FAULTS = {
+    "idempotence": ("changed-mode", "pyinfra reports a change: Programs | Secrets"),
+    "recover": ("keeper-paused", "is not in the namespace of gluetun"),
+    "mounts": ("host-path-created", "/data/media/x below the mount point changed"),
+    "secrets": ("mounted", "check-leak can read"),
+}
+
+
+def check(name: str, *arguments: str) -> tuple[int, dict[str, Any], str]:
+    done = subprocess.run(
+        ["scripts/check", name, "--box", house.NAME, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, json.loads(done.stdout.splitlines()[-1]), done.stderr
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_every_promise_holds_within_twice_the_budget(name: str) -> None:
+    code, report, progress = check(name)
+    assert code == 0, progress
+    assert report["violations"] == 0
+    assert report["positive_controls"] > 0
+    assert report["seconds"] < 2 * CHECKS[name].BUDGET_SECONDS
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_planted_fault_is_found(name: str) -> None:
+    fault, expected = FAULTS[name]
+    code, report, progress = check(name, "--break", fault)
+    assert (code, report["faults"]) == (1, 1), progress
+    assert any(expected in text for text in report["found"]), report["found"]
