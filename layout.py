@@ -182,7 +182,8 @@ def daemon_json(settings: Settings, existing: dict[str, Any]) -> str:
         },
     }
     if settings.docker.insecure_registries:
-        ours["insecure-registries"] = list(settings.docker.insecure_registries)
+        theirs = existing.get("insecure-registries", [])
+        ours["insecure-registries"] = sorted({*theirs, *settings.docker.insecure_registries})
     return json.dumps({**existing, **ours}, indent=2, sort_keys=True) + "\n"
 
 

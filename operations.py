@@ -18,6 +18,7 @@ from facts import Answer, HostProgram, Sealed, program
 from shared import plan
 
 SHOWN_DIFFERENCES = 12
+LOCK_PATIENCE_SECONDS = 1800
 Commands = Generator[StringCommand, None, None]
 Differences = list[dict[str, str]]
 
@@ -141,4 +142,6 @@ def stacks(path: str, wanted: Wanted) -> Commands:
         host.noop("all containers are as wanted and healthy")
         return
     report(differences)
-    yield StringCommand(path, "apply", "--actor", "deploy")
+    # The keeper runs already and may have begun the same work, a long pull perhaps.
+    patience = str(LOCK_PATIENCE_SECONDS)
+    yield StringCommand(path, "apply", "--actor", "deploy", "--lock-wait", patience)

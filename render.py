@@ -99,6 +99,7 @@ def service_environment(
             "UMASK": values["umask"],
             "TZ": values["timezone"],
         }
+    values = {**values, "published_port": str(service.published_port or "")}
     wanted = dict(service.environment)
     if settings.registry.mirror:
         wanted |= service.mirror_environment

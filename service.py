@@ -21,6 +21,7 @@ Zone = Literal["vpn", "bridge", "host"]
 IMAGE_PATTERN = re.compile(r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+$")
 TAG_PATTERN = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
 NAME_PATTERN = re.compile(r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")
+VARIABLE_PATTERN = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -89,20 +90,32 @@ class Service(Strict):
     name: str
     summary: str
     enabled: bool = True
+    """False removes it, also from the host; its state stays."""
     stack: Stack
+    """The compose project it belongs to."""
     zone: Zone
+    """vpn: in Gluetun's network namespace; bridge: on the containers' network; host."""
     owner: bool = False
     """The service whose network namespace the vpn zone lives in (Gluetun)."""
     image: str
+    """Registry and path, without tag."""
     tag: str
+    """The tag to start from; updates may move on from it."""
     unverified: str = ""
     """What nobody could check against upstream (the tag, the capabilities …)."""
 
     port: Port | None = None
+    """Where it listens in its network namespace."""
     host_port: Port | None = None
+    """The port on the host, where it is not `port`."""
+    same_host_port: bool = False
+    """The app compares the Host header with its own port: host_port must equal port."""
     extra_ports: tuple[Port, ...] = ()
+    """Further ports, published under the same number."""
     publish: bool = False
+    """Reachable from the LAN, at network.bind_address."""
     address: int | None = Field(default=None, ge=2, le=250)
+    """Its place in network.subnet: 20 is 172.30.0.20."""
     egress: bool = False
     """May it reach the internet from the bridge? (vpn zone: always and only through the tunnel.)"""
     socket: Literal["read", "heal"] | None = None
@@ -116,9 +129,13 @@ class Service(Strict):
     capabilities: tuple[str, ...] | None = ()
     """Added to none; None keeps Docker's default set (then `unverified` says so)."""
     devices: tuple[str, ...] = ()
+    """Devices of the host, like /dev/dri:/dev/dri."""
     read_only: bool = False
+    """Its root file system cannot be written."""
     tmpfs: tuple[str, ...] = ()
+    """Directories in memory."""
     init: bool = False
+    """A small init reaps what it leaves behind."""
 
     environment: dict[str, str] = {}
     """Never a secret. `{timezone}`, `{puid}`, `{bind_address}` … come from the settings."""
@@ -126,6 +143,7 @@ class Service(Strict):
     """Added where images come from a mirror (`{mirror_url}`)."""
     environment_file: str = ""
     command: tuple[str, ...] = ()
+    """Replaces the image's own."""
     config_path: str = ""
     """Where its state lives in the container; empty: it has none."""
     databases: tuple[str, ...] = ()
@@ -133,19 +151,33 @@ class Service(Strict):
     state_exclude: tuple[str, ...] = ()
     """Caches and logs below config_path: not part of the state."""
     data: tuple[DataMount, ...] = ()
+    """The parts of /data it sees."""
     secrets: tuple[Secret, ...] = ()
+    """What it reads at /run/secrets, or has in its own configuration."""
     files: tuple[ConfigFile, ...] = ()
 
     health: Health | None = None
+    """How to ask it whether it works; without one it counts as well while it runs."""
     stop_grace: int = 30
+    """Seconds to end by itself before it is killed."""
     memory: int = 512
+    """The most it may use, in MiB."""
     pids: int = 512
+    """The most processes and threads it may have."""
 
     @field_validator("name")
     @classmethod
     def _name_is_a_host_name(cls, value: str) -> str:
         if not NAME_PATTERN.match(value):
             raise ValueError("must be lower-case letters, digits and hyphens")
+        return value
+
+    @field_validator("environment")
+    @classmethod
+    def _environment_names_are_names(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if not VARIABLE_PATTERN.match(name):
+                raise ValueError(f"{name!r} is no variable's name; fix: letters, digits and '_'")
         return value
 
     @field_validator("image")
@@ -173,6 +205,11 @@ class Service(Strict):
     def _is_whole(self) -> Service:
         if self.publish and self.port is None:
             raise ValueError("publish needs a port; fix: set port or publish = false")
+        if self.same_host_port and self.host_port not in (None, self.port):
+            raise ValueError(
+                "host_port must equal port: the app compares it with the Host header;"
+                " fix: remove host_port"
+            )
         if self.zone == "bridge" and self.address is None and not self.socket_proxy:
             raise ValueError("a bridge service needs an address; fix: a free number 2-250")
         return self

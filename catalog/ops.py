@@ -137,7 +137,9 @@ OPS = (
         capabilities=None,
         socket="read",
         environment={
-            "HOMEPAGE_ALLOWED_HOSTS": "{bind_address}:3000,{host_name}:3000,localhost:3000",
+            # The addresses it answers to.
+            "HOMEPAGE_ALLOWED_HOSTS": "{bind_address}:{published_port},"
+            "{host_name}:{published_port}",
         },
         config_path="/app/config",
         state_exclude=("logs",),

@@ -23,6 +23,7 @@ FORBIDDEN = {
     "socket": "access to Docker is root on the host; only services of the catalog get it",
     "socket_proxy": "access to Docker is root on the host; only services of the catalog get it",
     "files": "their templates are part of this repository",
+    "same_host_port": "it is a fact about the app",
     "mirror_environment": "environment does the same; this one is for the mirror of the setting",
     "environment_file": "its template is part of this repository",
     "unverified": "it is a note of the catalog's",

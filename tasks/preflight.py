@@ -122,16 +122,18 @@ def address_problems(settings: Settings, facts: Facts) -> Iterator[str]:
         )
     for service in enabled(settings).values():
         port = service.published_port
-        if port is None or port in facts["our_ports"]:
+        # Without root nobody can tell which ports are our own containers'.
+        if port is None or port in facts["our_ports"] or not facts["is_root"]:
             continue
         for listener in facts["listeners"]:
             everywhere = listener["address"] in ("0.0.0.0", "::")  # noqa: S104
             same = everywhere or bind in ("0.0.0.0", listener["address"])  # noqa: S104
             if listener["port"] == port and same and listener["program"] != "docker-proxy":
+                other = f", or set services.{service.name}.host_port"
                 yield (
                     f"port {port} of {service.name} is taken by"
                     f" {listener['program'] or 'another program'};"
-                    f" fix: stop that, or set services.{service.name}.host_port"
+                    f" fix: stop that{other if service.zone != 'host' else ''}"
                 )
                 break
 

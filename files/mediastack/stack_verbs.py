@@ -31,12 +31,25 @@ def apply(arguments: list[str]) -> int:
         action="store_true",
         help="do what can be done now; leave the rest to the keeper",
     )
+    parser.add_argument(
+        "--lock-wait",
+        type=float,
+        metavar="SECONDS",
+        help="how long to wait for somebody else's work (default: limits.lock_wait_seconds)",
+    )
     parser.add_argument("stacks", nargs="*", metavar="STACK")
     options = parser.parse_args(arguments)
     config = configuration.load()
     _require_known(parser, config, options.stacks, [])
     wait = not options.no_wait
-    outcome = _converge(config, Docker(), options.actor, options.stacks or None, wait=wait)
+    outcome = _converge(
+        config,
+        Docker(),
+        options.actor,
+        options.stacks or None,
+        wait=wait,
+        lock_wait_seconds=options.lock_wait,
+    )
     return _finish("apply", outcome, wait=wait)
 
 
@@ -183,9 +196,18 @@ def _converge(
     *,
     services: list[str] | None = None,
     wait: bool = True,
+    lock_wait_seconds: float | None = None,
 ) -> stacks.Outcome | str:
     try:
-        return stacks.apply(config, docker, actor, chosen, services=services, wait=wait)
+        return stacks.apply(
+            config,
+            docker,
+            actor,
+            chosen,
+            services=services,
+            wait=wait,
+            lock_wait_seconds=lock_wait_seconds,
+        )
     except stacks.StackError as error:
         return str(error)
 

@@ -218,7 +218,8 @@ def test_containers_that_differ_are_one_apply(
     (tmp_path / "answer-observe").write_text(json.dumps(plan.nothing_observed()))
     seen = contain(programs, config)
     assert (seen.predicted, seen.changed) == (1, 1)
-    assert (tmp_path / "calls").read_text().splitlines()[-1] == "apply --actor deploy"
+    last = (tmp_path / "calls").read_text().splitlines()[-1]
+    assert last == "apply --actor deploy --lock-wait 1800"
     assert json.loads((tmp_path / "stdin-observe").read_text())["release"] == config["release"]
 
 

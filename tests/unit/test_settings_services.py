@@ -98,3 +98,16 @@ def test_a_mistyped_service_with_a_mistyped_field_tells_both(tmp_path: Path) -> 
         "services.sonar.enabeld",
         "services.sonar",
     ]
+
+
+def test_qbittorrent_has_no_other_port_on_the_host(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, {"services": {"qbittorrent": {"host_port": 9090}}})
+    assert "services.qbittorrent" in problem
+    assert "fix: remove host_port" in problem
+
+
+def test_a_variable_has_a_name_that_a_shell_would_take(tmp_path: Path) -> None:
+    own = {"services": {"seerr": {"environment": {"A: b": "x"}}}}
+    (problem,) = problems(tmp_path, own)
+    assert "services.seerr.environment" in problem
+    assert "'A: b'" in problem

@@ -176,6 +176,18 @@ def test_a_port_is_told_once_however_many_listen(settings: Settings) -> None:
     assert len(preflight.problems(settings, {**good(), "listeners": listeners})) == 1
 
 
+def test_without_root_nobody_is_accused_of_holding_a_port(settings: Settings) -> None:
+    listener = {"address": "0.0.0.0", "port": 8989, "program": ""}
+    (problem,) = preflight.problems(settings, {**good(), "listeners": [listener], "is_root": False})
+    assert "the deploy needs root" in problem
+
+
+def test_no_other_port_is_suggested_where_there_is_none(settings: Settings) -> None:
+    listener = {"address": "0.0.0.0", "port": 32400, "program": "Plex Media Serv"}
+    (problem,) = preflight.problems(settings, {**good(), "listeners": [listener]})
+    assert problem.endswith("fix: stop that")
+
+
 def test_everything_on_a_public_address_is_refused(bound: Callable[[str], Settings]) -> None:
     facts = good()
     assert preflight.problems(bound("0.0.0.0"), facts) == []
@@ -214,8 +226,8 @@ def test_all_problems_are_told_at_once_before_anything_changes(
     taken: set[str] = set()
     planted = []
     for path, value, told in RULES:
-        # One value for each fact; an address that is missing hides who holds the ports.
-        if path not in taken and path not in ("default_address", "os_release"):
+        # One value for each fact; a missing address or missing rights hide who holds the ports.
+        if path not in taken and path not in ("default_address", "os_release", "is_root"):
             taken.add(path)
             change(facts, path, value)
             planted.append(told)
@@ -223,7 +235,7 @@ def test_all_problems_are_told_at_once_before_anything_changes(
     with pytest.raises(PyinfraError) as caught:
         preflight.check(settings)
     lines = str(caught.value).splitlines()
-    assert len(lines) == len(planted) >= 14
+    assert len(lines) == len(planted) >= 13
     assert all(line.startswith("box: ") and "fix:" in line for line in lines)
     assert all(any(told in line for line in lines) for told in planted)
     assert len(calls) == 1
