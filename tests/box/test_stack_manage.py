@@ -16,6 +16,7 @@ from checks.box import Host
 pytestmark = pytest.mark.box
 
 KEY = "/etc/mediastack/secrets/sonarr/api_key"
+KEEPER = "systemctl kill mediastack-keeper.service"
 NTFY = "/etc/mediastack/secrets/ntfy/server.yml"
 USER, PASSWORD = "household", "/etc/mediastack/secrets/ntfy/admin_password"
 WRONG = [
@@ -75,8 +76,12 @@ def intent(host: Host, service: str) -> str:
 
 def test_a_bare_docker_stop_holds_across_a_deploy_until_up(host: Host) -> None:
     before = house.ids(host)
-    box.run(host, "docker stop tautulli")
-    done = box.deploy(host)
+    # Frozen, so that the deploy is the first to see it.
+    box.run(host, f"{KEEPER} --signal=STOP && docker stop tautulli")
+    try:
+        done = box.deploy(host)
+    finally:
+        box.run(host, f"{KEEPER} --signal=CONT")
     assert done.changed == []
     assert "tautulli: stays stopped, as you asked" in done.output
     assert house.state(host, "tautulli") == "exited"
@@ -106,6 +111,7 @@ def test_restart_restarts_what_is_named_and_nothing_else(host: Host) -> None:
     assert before["tautulli"][0] == after["tautulli"][0]
     # It was paused meanwhile, which Docker calls unhealthy until the next check.
     assert house.wait_for(lambda: house.state(host, "autoheal") == "healthy", 15)
+    assert started(host)["autoheal"] == before["autoheal"]
 
 
 def test_an_autoheal_left_paused_goes_on_by_itself(host: Host) -> None:
