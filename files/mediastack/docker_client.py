@@ -64,6 +64,15 @@ class Docker:
             and (inspected := self.inspect(container["Id"])) is not None
         ]
 
+    def running(self, label: str = LABEL) -> list[dict[str, Any]]:
+        """Return what Docker lists of the running containers with this label.
+
+        Unlike an inspect it does not wait for a container whose start hangs on a dead mount.
+        """
+        with self._client() as client:
+            listed: list[dict[str, Any]] = client.containers(filters={"label": label})
+            return listed
+
     def inspect(self, name: str) -> dict[str, Any] | None:
         """Return one container's inspect result, None when there is no such container."""
         with self._client() as client, _absent_is_none():

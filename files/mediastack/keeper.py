@@ -37,7 +37,7 @@ from mediastack import (
     user_stops,
 )
 from mediastack import config as configuration
-from mediastack.docker_client import Docker, DockerError, NotReachable
+from mediastack.docker_client import LABEL, Docker, DockerError, NotReachable
 
 ACTOR = "keeper"
 GUARD_SECONDS = 5.0
@@ -113,8 +113,7 @@ def guard(config: dict[str, Any], docker: Docker) -> tuple[bool, bool]:
     containers = None
     settled = probe["present"] and not state["lost"] and not state["stopped"]
     if not settled or _moved(probe):
-        with contextlib.suppress(NotReachable, DockerError):
-            containers = observe.observe(config, docker)["containers"]
+        containers = _containers(config, docker, lost=not probe["present"])
     actions, after = mount_guard.step(probe, containers, state, time.time(), config=config)
     for action in actions:
         if action["do"] == "notify":
@@ -195,6 +194,28 @@ def _result(job: Future[stacks.Outcome], asked: list[str]) -> dict[str, str]:
         state = atomic.read_json(_state_path(), keeper_step.initial_state())
         atomic.write_json(_state_path(), keeper_step.take_back(state, asked, time.time()))
         return {}
+
+
+def _containers(
+    config: dict[str, Any], docker: Docker, *, lost: bool
+) -> list[dict[str, Any]] | None:
+    """What there is to be stopped, None when Docker does not tell. A start that hangs on a dead
+    /data makes Docker's inspect hang too; its list is enough to stop the others."""
+    with contextlib.suppress(NotReachable, DockerError):
+        found: list[dict[str, Any]] = observe.observe(config, docker)["containers"]
+        return found
+    with contextlib.suppress(NotReachable, DockerError):
+        if lost:
+            return [
+                {
+                    "name": one["Names"][0].lstrip("/"),
+                    "id": one["Id"],
+                    "service": one["Labels"].get(LABEL, ""),
+                    "status": one["State"],
+                }
+                for one in docker.running()
+            ]
+    return None
 
 
 def _pardon(services: list[str]) -> None:

@@ -17,7 +17,7 @@ import pytest
 from simulated_docker import SimulatedDocker, running_house
 
 from mediastack import keeper, lock, observe, user_stops
-from mediastack.docker_client import NotReachable
+from mediastack.docker_client import LABEL, NotReachable
 
 FILES = Path(__file__).parents[2] / "files"
 
@@ -99,6 +99,19 @@ def test_a_lost_sentinel_stops_the_writers_and_the_record_is_on_disk(world: Worl
     assert sorted(world.docker.stopped) == [("plex", 7), ("qbittorrent", 7), ("sonarr", 7)]
     assert set(world.state("guard.json")["stopped"]) == {"plex", "qbittorrent", "sonarr"}
     assert [message["priority"] for message in world.messages()] == [5]
+
+
+def test_writers_are_stopped_by_the_list_when_an_inspect_hangs(world: World) -> None:
+    (world.root / "data" / ".s").unlink()
+    world.reachable = False
+    listed = [("plex", "running"), ("sonarr", "running"), ("seerr", "running")]
+    world.docker.running = lambda: [
+        {"Names": [f"/{name}"], "Id": name, "State": state, "Labels": {LABEL: name}}
+        for name, state in listed
+    ]
+    keeper.guard(world.config, world.docker)
+    assert sorted(world.docker.stopped) == [("plex", 7), ("sonarr", 7)]
+    assert set(world.state("guard.json")["stopped"]) == {"plex", "sonarr"}
 
 
 def test_what_the_guard_stops_has_a_clean_slate_when_the_disk_is_back(world: World) -> None:
