@@ -40,14 +40,25 @@ def lose(host: Host) -> None:
 
 def make_stale(host: Host) -> None:
     """Mount a FUSE file system over /data and kill its server: "endpoint is not connected"."""
+    _serve_with(host, "KILL")
+    if box.succeeds(host, "ls /data"):
+        raise CheckError("/data still answers although its server is dead")
+
+
+def make_hang(host: Host) -> None:
+    """Mount a FUSE file system over /data and pause its server: every access waits for ever."""
+    _serve_with(host, "STOP")
+    if box.succeeds(host, "timeout --signal KILL 1 stat /data/.mediastack-sentinel"):
+        raise CheckError("/data still answers although its server is paused")
+
+
+def _serve_with(host: Host, signal: str) -> None:
     if not box.succeeds(host, "command -v bindfs"):
         install = "apt-get install -y -qq --no-install-recommends bindfs"
         if not box.succeeds(host, install):
             box.run(host, f"apt-get update -qq && {install}")
     # In one breath: alive, it would be an ordinary other disk.
-    box.run(host, "bindfs -o nonempty /mnt/disk /data && kill -KILL $(pgrep -x bindfs)")
-    if box.succeeds(host, "ls /data"):
-        raise CheckError("/data still answers although its server is dead")
+    box.run(host, f"bindfs -o nonempty /mnt/disk /data && kill -{signal} $(pgrep -x bindfs)")
 
 
 def replace(host: Host) -> None:
@@ -62,6 +73,7 @@ def replace(host: Host) -> None:
 
 def restore(host: Host) -> None:
     """Whatever happened to it: /data is its disk again, and only that."""
+    box.run(host, "pkill -KILL -x bindfs || true")
     mounted = runtime.look(host)["mounted"]
     for _ in mounted[1:]:
         lose(host)
@@ -92,8 +104,9 @@ def message(host: Host, since: float, priority: int = 5) -> str:
 
 def forget_messages(host: Host) -> None:
     """Messages of an earlier case would hold those of the next back: storms are folded."""
-    spool = "/var/lib/mediastack/spool"
-    box.run(host, f"systemctl stop mediastack-notify.service; rm -f {spool}/sender.json")
+    units = "mediastack-notify.path mediastack-notify.service"
+    forget = "rm -f /var/lib/mediastack/spool/sender.json"
+    box.run(host, f"systemctl stop {units}; {forget}; systemctl start mediastack-notify.path")
 
 
 def box_time(host: Host) -> float:

@@ -68,6 +68,21 @@ def stale(context: Context) -> None:
         _back(context, "stale")
 
 
+def hung(context: Context) -> None:
+    """With --full: the server of /data goes silent, so that whoever looks waits for ever."""
+    if not context.full:
+        return
+    with _afterwards_whole(context):
+        bare = disk.below(context.box)
+        since = disk.box_time(context.box)
+        disk.make_hang(context.box)
+        _writers_stop(context, "hung")
+        _message(context, "hung", since)
+        _unchanged(context, bare, "while /data hung")
+        disk.lose(context.box)
+        _back(context, "hung")
+
+
 def exchanged(context: Context) -> None:
     """Another disk is mounted over /data: who holds the old one must be made anew."""
     with _afterwards_whole(context):
@@ -220,6 +235,7 @@ def host_path_created(context: Context) -> Iterator[None]:
 CASES = {
     "lost": lost_at_run_time,
     "stale": stale,
+    "hung": hung,
     "exchanged": exchanged,
     "boot": absent_at_boot,
 }

@@ -24,8 +24,18 @@ KEEPER = "mediastack-keeper.service"
 INTENT = "/var/lib/mediastack/intent.json"
 DOWN = "media"
 
-prepare = ground.prepare
 settle = ground.settle
+
+
+def prepare(context: Context) -> None:
+    """The common ground, and the proof that a container that does not run is seen."""
+    ground.prepare(context)
+    box.run(context.box, "docker pause dozzle")
+    try:
+        found = runtime.problems(runtime.look(context.box), ["dozzle"])
+    finally:
+        box.run(context.box, "docker unpause dozzle")
+    context.control("a paused container", found == ["dozzle is paused"])
 
 
 def reboot(context: Context) -> None:
