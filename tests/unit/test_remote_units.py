@@ -129,9 +129,15 @@ def test_the_release_is_read_from_the_running_process(
 ) -> None:
     environment = {"MEDIASTACK_RELEASE": release} if release else {}
     sleeper = subprocess.Popen(
-        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=environment
+        [sys.executable, "-c", "input('ready')"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
     )
     try:
+        # Only a program that has begun has its environment in /proc.
+        assert sleeper.stdout is not None
+        assert sleeper.stdout.read(1) == b"r"
         system({**GOOD, "MainPID": str(sleeper.pid)}, TIMER, HELPER)
         assert problems() == told
     finally:
