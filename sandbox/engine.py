@@ -50,6 +50,13 @@ def ensure(assume_yes: bool = False) -> None:
     _check_kind()
 
 
+def wake(assume_yes: bool = False) -> None:
+    """Start the engine where one is installed and none answers: what it holds is there all the
+    same. Raises SandboxError like `ensure`."""
+    if shutil.which("dockerd") is not None and not _answers():
+        _start(assume_yes)
+
+
 def _answers() -> bool:
     return succeeds(["docker", "version", "--format", "{{.Server.Version}}"], timeout=20)
 

@@ -58,12 +58,13 @@ def ensure_images(assume_yes: bool = False) -> dict[str, str]:
         return images.ensure()
 
 
-def down(name: str | None = None, *, keep_cache: bool = False) -> None:
+def down(name: str | None = None, *, keep_cache: bool = False, assume_yes: bool = False) -> None:
     """Remove box `name`, or (None) every trace of the sandbox.
 
     `keep_cache` keeps images, the registry's content and the package cache for a next `up`.
     """
     with state.exclusive(), progress.step("removing the sandbox"):
+        engine.wake(assume_yes)
         if name is not None:
             box.remove(name)
             return

@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     started = time.monotonic()
     try:
         if options.down:
-            lifecycle.down()
+            lifecycle.down(assume_yes=options.yes)
             return 0
         made = lifecycle.up(assume_yes=options.yes)
         ensure_secrets()
