@@ -71,6 +71,10 @@ class World:
     def state(self, name: str) -> Any:
         return json.loads((self.root / "state" / name).read_text())
 
+    def schedule(self) -> Any:
+        """What a boot wipes: the directory is on a tmpfs."""
+        return json.loads((self.root / "run" / "keeper.json").read_text())
+
     def messages(self) -> list[dict[str, Any]]:
         spool = self.root / "state" / "spool" / "new"
         return [json.loads(path.read_text()) for path in sorted(spool.glob("*.json"))]
@@ -116,11 +120,11 @@ def test_writers_are_stopped_by_the_list_when_an_inspect_hangs(world: World) -> 
 
 def test_what_the_guard_stops_has_a_clean_slate_when_the_disk_is_back(world: World) -> None:
     record = {"attempts": 5, "last": 1.0, "next": 9e9, "told": False}
-    path = world.root / "state" / "keeper.json"
+    path = world.root / "run" / "keeper.json"
     path.write_text(json.dumps({"services": {"sonarr": record, "gluetun": record}}))
     (world.root / "data" / ".s").unlink()
     keeper.guard(world.config, world.docker)
-    assert world.state("keeper.json")["services"] == {"gluetun": record}
+    assert world.schedule()["services"] == {"gluetun": record}
 
 
 def test_autoheal_rests_while_the_writers_are_stopped(world: World) -> None:
@@ -170,7 +174,18 @@ def test_a_pass_writes_its_schedule_before_anything_is_done(world: World) -> Non
     seerr["status"] = "exited"
     todo, known = keeper.look(world.config, world.docker, {})
     assert (todo["apply"], known) == (["seerr"], True)
-    assert world.state("keeper.json")["services"]["seerr"]["attempts"] == 1
+    assert world.schedule()["services"]["seerr"]["attempts"] == 1
+
+
+def test_the_pauses_between_attempts_do_not_outlive_a_boot(world: World) -> None:
+    seerr = world.house.get("seerr")
+    assert seerr is not None
+    seerr["status"] = "exited"
+    for _ in range(4):  # boots in quick succession
+        assert keeper.look(world.config, world.docker, {})[0]["apply"] == ["seerr"]
+        for file in (world.root / "run").iterdir():
+            file.unlink()
+    assert world.messages() == []
 
 
 def test_without_docker_nothing_is_done_and_it_is_asked_again_soon(world: World) -> None:
@@ -187,7 +202,7 @@ def test_an_attempt_that_found_the_lock_held_does_not_count(world: World) -> Non
     job: Future[Any] = Future()
     job.set_exception(lock.Busy("x", {}, 2.0))
     assert keeper._result(job, ["seerr"]) == {}
-    assert world.state("keeper.json") == {"services": {}}
+    assert world.schedule() == {"services": {}}
 
 
 def test_the_daemon_looks_at_once_on_sighup_and_ends_on_sigterm(world: World) -> None:
