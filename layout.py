@@ -125,7 +125,19 @@ def state_directories(settings: Settings) -> Iterator[Entry]:
             yield directory(path, "0700", uid, gid, keep=True)
 
 
-def programs(release: str) -> Iterator[Entry]:
+def mount_unit(path: str) -> str:
+    """systemd's name for the mount of a path (systemd-escape --path --suffix=mount)."""
+    plain = path.strip("/").replace("/", "\0")
+    escaped = "".join(
+        one
+        if one in "\0_." or (one.isascii() and one.isalnum())
+        else "".join(f"\\x{byte:02x}" for byte in one.encode())
+        for one in plain
+    )
+    return escaped.replace("\0", "-") + ".mount"
+
+
+def programs(release: str, data: str) -> Iterator[Entry]:
     """The host programs: sources, wheels, command line, units."""
     yield directory(PROGRAM, "0755")
     for name in ("bin", "lib", "stacks", "templates", "wheels"):
@@ -147,6 +159,7 @@ def programs(release: str) -> Iterator[Entry]:
     yield file("/etc/bash_completion.d/stack-manage", completion)
     for unit in sorted((FILES / "systemd").iterdir()):
         text = unit.read_text(encoding="utf-8").replace("@RELEASE@", release)
+        text = text.replace("@DATA_MOUNT@", mount_unit(data))
         yield file(f"{UNIT_DIRECTORY}/{unit.name}", text)
     tmpfiles = (FILES / "tmpfiles" / "mediastack.conf").read_text(encoding="utf-8")
     yield file("/etc/tmpfiles.d/mediastack.conf", tmpfiles)
@@ -226,7 +239,7 @@ def build(
         release=release,
     )
     entries = [
-        *programs(release),
+        *programs(release, settings.storage.data),
         directory(render.ETC, "0755"),
         directory(f"{render.ETC}/secrets", "0700", keep=True),
         file(f"{render.ETC}/gluetun.env", gluetun),

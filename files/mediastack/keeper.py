@@ -5,8 +5,8 @@ every five seconds and at everything every ten, or every second while something 
 possible: after its own start (a boot: nobody but it starts the dependents of gluetun), after Docker
 came back, and while gluetun is not healthy yet. What to do is decided by mount_guard.step and
 keeper_step.step. Converging may take minutes (a pull), so it happens in one worker thread while the
-loop keeps guarding /data. SIGHUP makes it look at once. State is written before anything is done, so
-killed anywhere it goes on; the pauses between attempts are in /run, since a boot is no failure.
+loop keeps guarding /data. SIGHUP makes it look at once. State is on disk before anything is done:
+killed anywhere it goes on. The pauses between attempts are in /run, since a boot is no failure.
 """
 
 from __future__ import annotations

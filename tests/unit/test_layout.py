@@ -254,3 +254,23 @@ def test_the_mount_that_was_seen_is_remembered(settings: Settings) -> None:
 
 def test_the_same_input_gives_the_same_tree(settings: Settings) -> None:
     assert build(settings) == build(settings)
+
+
+@pytest.mark.parametrize(
+    ("path", "unit"),
+    [
+        # As printed by systemd-escape --path --suffix=mount.
+        ("/data", "data.mount"),
+        ("/mnt/media", "mnt-media.mount"),
+        ("/mnt/my-disk", r"mnt-my\x2ddisk.mount"),
+        ("/srv/a b_c.d", r"srv-a\x20b_c.d.mount"),
+    ],
+)
+def test_the_keeper_comes_after_the_attempt_to_mount_the_disk(path: str, unit: str) -> None:
+    assert layout.mount_unit(path) == unit
+    keeper = next(
+        entry
+        for entry in layout.programs("0.1.0+test", path)
+        if entry["path"].endswith("/mediastack-keeper.service")
+    )
+    assert f"\nAfter={unit}\n" in keeper["text"]
