@@ -113,6 +113,24 @@ def url(service: Service, bind_address: str) -> str:
     return f"http://{bind_address}:{port}" if port else ""
 
 
+def attached(settings: Settings, service: Service, bind_address: str) -> dict[str, Any]:
+    """How its container hangs together with the rest: what a hand can change and no label shows.
+
+    `networks` maps a name to the fixed address, "" for any; empty outside the bridge zone.
+    """
+    networks: dict[str, str] = {}
+    if service.zone == "bridge":
+        if not service.socket_proxy:
+            networks[render.NETWORK] = address(settings, service)
+        if service.socket:
+            networks[f"mediastack_socket_{service.socket}"] = ""
+    return {
+        "restart": "no" if service.zone == "vpn" else "unless-stopped",
+        "networks": networks,
+        "ports": sorted(render.published(settings, service, bind_address)),
+    }
+
+
 def service_entry(
     settings: Settings, service: Service, bind_address: str, rendered: str
 ) -> dict[str, Any]:
@@ -130,6 +148,7 @@ def service_entry(
         "url": url(service, bind_address),
         "address": address(settings, service),
         "config_hash": render.config_hash(rendered),
+        "attached": attached(settings, service, bind_address),
         "health": service.health is not None,
         "config": f"{settings.storage.config}/{service.name}" if has_state else "",
         "databases": list(service.databases),

@@ -69,8 +69,30 @@ def container(inspected: Mapping[str, Any], config: Mapping[str, Any], proc: str
         "started_at": state.get("StartedAt", ""),
         "finished_at": state.get("FinishedAt", ""),
         "network_mode": inspected["HostConfig"]["NetworkMode"],
+        "attached": attached(inspected),
         "netns": _inode(f"{proc}/{pid}/ns/net") if running else None,
         "stale_mounts": _stale_mounts(inspected, config, proc) if running else [],
+    }
+
+
+def attached(inspected: Mapping[str, Any]) -> dict[str, Any]:
+    """Return {"restart","networks": {name: fixed address or ""},"ports": ["address:host:inside"]}
+    as the container was made, or as a hand changed it since; true of a stopped one as well."""
+    host = inspected["HostConfig"]
+    own_networks = host["NetworkMode"] != "host" and not host["NetworkMode"].startswith("container")
+    networks = (inspected.get("NetworkSettings") or {}).get("Networks") or {}
+    return {
+        "restart": (host.get("RestartPolicy") or {}).get("Name") or "no",
+        "networks": {
+            name: (one.get("IPAMConfig") or {}).get("IPv4Address", "")
+            for name, one in networks.items()
+            if own_networks
+        },
+        "ports": sorted(
+            f"{one['HostIp']}:{one['HostPort']}:{inside.removesuffix('/tcp')}"
+            for inside, several in (host.get("PortBindings") or {}).items()
+            for one in several or []
+        ),
     }
 
 

@@ -197,6 +197,8 @@ def _decide(
     wanted_image = observation.get("images", {}).get(service, entry["image"])
     if container["image"] != wanted_image:
         return "recreate", f"image {container['image']} -> {wanted_image}"
+    if changed := _attached_otherwise(entry, container):
+        return "recreate", changed
     if status == "dead":
         return "recreate", "dead"
     if status in ("exited", "created"):
@@ -204,6 +206,28 @@ def _decide(
     if status == "running" and container.get("stale_mounts"):
         return "recreate", "mounted file was replaced: " + ", ".join(container["stale_mounts"])
     return None
+
+
+def _attached_otherwise(entry: Mapping[str, Any], container: Mapping[str, Any]) -> str:
+    """Say what a hand changed of networks, ports or restart policy; "" for nothing.
+
+    Programs of an earlier release observe none of it: then there is nothing to compare.
+    """
+    wanted, found = entry.get("attached"), container.get("attached")
+    if not wanted or not found:
+        return ""
+    return "; ".join(
+        f"{what} {_said(found[what])} instead of {_said(wanted[what])}"
+        for what in ("restart", "networks", "ports")
+        if found[what] != wanted[what]
+    )
+
+
+def _said(value: Any) -> str:
+    """A restart policy, {network: address} or [port] in words."""
+    if isinstance(value, Mapping):
+        value = [f"{name} {address}".strip() for name, address in sorted(value.items())]
+    return str(value) if isinstance(value, str) else ", ".join(value) or "none"
 
 
 def _decide_dependent(

@@ -71,7 +71,27 @@ def test_a_services_table_is_complete_and_plain(config: dict[str, Any]) -> None:
         "stop_grace_seconds": 30,
         "uid": 1000,
         "gid": 1000,
+        "attached": {"restart": "no", "networks": {}, "ports": []},
     }
+
+
+def test_how_a_container_is_attached_follows_from_its_zone_and_socket(
+    config: dict[str, Any],
+) -> None:
+    ntfy, plex, gluetun, proxy, wud = (
+        config["services"][name]["attached"]
+        for name in ("ntfy", "plex", "gluetun", "socket-proxy-read", "wud")
+    )
+    bridge = {"homelab_media_network": config["services"]["ntfy"]["address"]}
+    assert ntfy == {
+        "restart": "unless-stopped",
+        "networks": bridge,
+        "ports": ["192.168.1.10:8090:80"],
+    }
+    assert plex == {"restart": "unless-stopped", "networks": {}, "ports": []}
+    assert "192.168.1.10:8989:8989" in gluetun["ports"]  # for sonarr, in its namespace
+    assert proxy["networks"] == {"mediastack_socket_read": ""}
+    assert set(wud["networks"]) == {"homelab_media_network", "mediastack_socket_read"}
 
 
 def test_what_is_not_there_is_empty_rather_than_absent(config: dict[str, Any]) -> None:

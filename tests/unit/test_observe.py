@@ -217,3 +217,33 @@ def test_one_probe_answers_for_several_paths_with_what_each_is(tmp_path: Path) -
     found = sentinel.identities([str(there), f"{tmp_path}/absent"])
     assert found[str(there)] == (status.st_dev, status.st_ino)
     assert found[f"{tmp_path}/absent"] == "No such file or directory"
+
+
+def test_attachments_are_read_from_what_docker_was_asked_for() -> None:
+    made = {
+        "HostConfig": {
+            "NetworkMode": "homelab",
+            "RestartPolicy": {"Name": "always", "MaximumRetryCount": 0},
+            "PortBindings": {
+                "80/tcp": [{"HostIp": "192.0.2.1", "HostPort": "8090"}],
+                "53/udp": [{"HostIp": "", "HostPort": "53"}],
+            },
+        },
+        "NetworkSettings": {
+            "Networks": {
+                "homelab": {"IPAMConfig": {"IPv4Address": "172.30.0.9"}},
+                "added": {"IPAMConfig": None, "IPAddress": "172.31.0.2"},
+            }
+        },
+    }
+    assert observe.attached(made) == {
+        "restart": "always",
+        "networks": {"homelab": "172.30.0.9", "added": ""},
+        "ports": [":53:53/udp", "192.0.2.1:8090:80"],
+    }
+
+
+@pytest.mark.parametrize("mode", ["host", "container:0123"])
+def test_a_container_without_a_network_of_its_own_has_none_attached(mode: str) -> None:
+    made = {"HostConfig": {"NetworkMode": mode}, "NetworkSettings": {"Networks": {mode: {}}}}
+    assert observe.attached(made) == {"restart": "no", "networks": {}, "ports": []}
