@@ -86,7 +86,7 @@ def test_how_a_container_is_attached_follows_from_its_zone_and_socket(
     assert ntfy == {
         "restart": "unless-stopped",
         "networks": bridge,
-        "ports": ["192.168.1.10:8090:80"],
+        "ports": ["192.168.1.10:8090:8090"],
     }
     assert plex == {"restart": "unless-stopped", "networks": {}, "ports": []}
     assert "192.168.1.10:8989:8989" in gluetun["ports"]  # for sonarr, in its namespace

@@ -239,7 +239,7 @@ def test_attachments_are_read_from_what_docker_was_asked_for() -> None:
     assert observe.attached(made) == {
         "restart": "always",
         "networks": {"homelab": "172.30.0.9", "added": ""},
-        "ports": [":53:53/udp", "192.0.2.1:8090:80"],
+        "ports": ["192.0.2.1:8090:80", ":53:53/udp"],
     }
 
 
