@@ -6,6 +6,7 @@ then each concern in the order in which it stands on the ones before.
 
 from pyinfra import host
 
+import distributions
 import host_settings
 import layout
 from tasks import base, docker, preflight, programs, stacks
@@ -18,6 +19,7 @@ entries, config = layout.build(
     bind_address=seen.bind_address,
     daemon=seen.daemon_json,
     data_is_mount=seen.data_is_mount,
+    packages=distributions.packages(seen.distribution, wanted.docker.source),
 )
 
 base.files(entries)

@@ -27,9 +27,14 @@ UNITS = (
     ("mediastack-keeper.service", "service"),
     ("mediastack-notify.path", "path"),
     ("mediastack-doctor.timer", "timer"),
+    ("mediastack-drift.timer", "timer"),
 )
 # Started by the ones above.
-HELPER_UNITS = ("mediastack-notify.service", "mediastack-doctor.service")
+HELPER_UNITS = (
+    "mediastack-notify.service",
+    "mediastack-doctor.service",
+    "mediastack-drift.service",
+)
 
 
 def release(package: dict[str, bytes]) -> str:

@@ -222,6 +222,7 @@ def build(
     bind_address: str,
     daemon: dict[str, Any],
     data_is_mount: bool,
+    packages: tuple[str, ...] = (),
 ) -> tuple[list[Entry], dict[str, Any]]:
     """All entries, and the configuration that mediastack.toml holds."""
     release = configuration.release(package())
@@ -257,6 +258,7 @@ def build(
         directory("/etc/docker", "0755", keep=True),
         file("/etc/docker/daemon.json", daemon_json(settings, daemon)),
     ]
+    config["packages"] = list(packages)
     config["files"] = [
         {key: entry[key] for key in ("path", "kind", "mode", "uid", "gid")}
         | {"sha256": entry.get("sha256", "")}

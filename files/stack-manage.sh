@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Usage: stack-manage.sh <stack|all> <verb> [service ...]
-#        stack-manage.sh status|doctor|history|version|notify-test|help [...]
+#        stack-manage.sh status|doctor|drift|history|version|notify-test|help [...]
 # Summary: Look after the media stacks of this host.
 #
 # A stack is a directory of /opt/mediastack/stacks (downloads, media, ops);
@@ -31,6 +31,8 @@
 #       Every service: zone, state, health, namespace, image, address, intent.
 #   doctor [--json] [--notify]
 #       Check the host and say how to mend what is wrong; exit 1 if anything is.
+#   drift [--json] [--notify]
+#       List what differs from what the last deploy wanted; exit 1 if anything does.
 #   history [-n <count>] [--subject <name>] [--json]
 #       What happened here: deploys, restarts, updates, alerts. Newest last.
 #   version
@@ -50,7 +52,7 @@ readonly ROOT="${MEDIASTACK_ROOT:-}"
 readonly STACKS_DIRECTORY="$ROOT/opt/mediastack/stacks"
 readonly MEDIASTACK="$ROOT/opt/mediastack/bin/mediastack"
 readonly STACK_VERBS=(up down restart pull logs ps config exec)
-readonly HOST_VERBS=(status doctor history version notify-test help)
+readonly HOST_VERBS=(status doctor drift history version notify-test help)
 
 main() {
   if [[ "${1:-}" == --debug ]]; then
@@ -63,7 +65,7 @@ main() {
     -h | --help) help ;;
     help) shift && help "$@" ;;
     --complete) shift && complete_words "$@" ;;
-    status | doctor | history | version | notify-test) host_verb "$@" ;;
+    status | doctor | drift | history | version | notify-test) host_verb "$@" ;;
     -*) usage_error "unknown option '$1' (stack-manage.sh help)" ;;
     *) stack_verb "$@" ;;
   esac
@@ -123,14 +125,13 @@ require_root_and_programs() {
 }
 
 host_verb() {
-  local verb="$1" word
-  shift
-  local given=("$@")
+  local verb="$1" word given
+  shift && given=("$@")
   while (($#)); do
-    word="$1"
-    shift
+    word="$1" && shift
     case "$verb $word" in
-      'status --json' | 'doctor --json' | 'doctor --notify' | 'history --json') ;;
+      'status --json' | 'doctor --json' | 'drift --json' | 'history --json') ;;
+      'doctor --notify' | 'drift --notify') ;;
       'history -n') [[ "${1:-}" =~ ^[0-9]+$ ]] || usage_error "history -n needs a number"; shift ;;
       'history --subject') (($#)) || usage_error "history --subject needs a name"; shift ;;
       *) usage_error "$verb does not take '$word' (stack-manage.sh help $verb)" ;;
@@ -264,7 +265,7 @@ complete_words() {
   case "${1:-}" in
     '') printf '%s\n' "${known[@]}" all "${HOST_VERBS[@]}" ;;
     status) printf '%s\n' --json ;;
-    doctor) printf '%s\n' --json --notify ;;
+    doctor | drift) printf '%s\n' --json --notify ;;
     history) printf '%s\n' -n --subject --json ;;
     help) (($# > 1)) || printf '%s\n' "${STACK_VERBS[@]}" "${HOST_VERBS[@]}" ;;
     *)

@@ -19,6 +19,7 @@ VERBS: dict[str, str] = {
     "apply": "stack_verbs:apply",
     "doctor": "doctor",
     "down": "stack_verbs:down",
+    "drift": "drift",
     "history": "history",
     "keeper": "keeper",
     "notify-send": "notify_sender",

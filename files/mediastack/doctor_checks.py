@@ -13,6 +13,13 @@ from typing import Any, NamedTuple
 DEPLOY = "run the deploy again"
 
 
+# Checks whose failures are differences from what the last deploy wanted: one deploy mends them.
+DRIFT = (
+    *("file", "secret", "unit", "release", "docker-settings", "network"),
+    *("package", "account", "engine", "leftover"),
+)
+
+
 class Finding(NamedTuple):
     """What one check says of one subject (a service, a unit, a path)."""
 
@@ -24,6 +31,11 @@ class Finding(NamedTuple):
 
 
 Check = Callable[[Mapping[str, Any], Mapping[str, Any]], list[Finding]]
+
+
+def is_drift(finding: Finding) -> bool:
+    """Say whether a finding is a difference that a deploy mends."""
+    return finding.check in DRIFT
 
 
 def judge(check: str, subject: str, problem: str, fix: str) -> Finding:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from mediastack import clock, doctor_probes, image_lock, ledger, observe, status
+from mediastack import clock, doctor_machine, doctor_probes, image_lock, ledger, observe, status
 from mediastack.docker_client import Docker, DockerError, NotReachable
 
 Facts = dict[str, Any]
@@ -47,6 +47,7 @@ def gather(
         units=units(config, run, proc),
         daemon_settings=json_file(DAEMON_SETTINGS),
         host_netns=status.host_netns(proc),
+        machine=doctor_machine.gather(config, run, proc),
         secrets=secrets(config),
         files=files(doctor_probes.reachable_files(config, present)),
         data={

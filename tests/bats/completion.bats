@@ -20,6 +20,7 @@ ops
 all
 status
 doctor
+drift
 history
 version
 notify-test

@@ -1,15 +1,19 @@
-# stack-manage.sh status|doctor|history|version|notify-test
+# stack-manage.sh status|doctor|drift|history|version|notify-test
 load helper
 
-@test "status, doctor, version and notify-test are handed on" {
+@test "status, doctor, drift, version and notify-test are handed on" {
   manage status
   manage status --json
   manage doctor --json --notify
+  manage drift --json
+  manage drift --notify
   manage version
   manage notify-test
   assert_calls "mediastack <status>
 mediastack <status> <--json>
 mediastack <doctor> <--json> <--notify>
+mediastack <drift> <--json>
+mediastack <drift> <--notify>
 mediastack <version>
 mediastack <notify-test>"
 }
@@ -27,6 +31,7 @@ mediastack <notify-test>"
 @test "options that these verbs do not have are wrong usage" {
   assert_usage_error status --jason
   assert_usage_error version --json
+  assert_usage_error drift --mend
   assert_usage_error history -n
   assert_usage_error history -n many
   assert_usage_error history --subject

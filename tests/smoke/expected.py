@@ -95,23 +95,23 @@ def build(settings: Settings, facts: dict[str, Any]) -> Expected:
     """The wanted state of a host about which the preflight says these facts."""
     bind = settings.network.bind_address
     daemon = json.loads(facts["daemon_json"] or "{}")
+    distribution = distributions.find(facts["os_release"])
+    packages = distributions.packages(distribution, settings.docker.source) if distribution else ()
     entries, config = layout.build(
         settings,
         host_name=facts["host_name"],
         bind_address=facts["default_address"] if bind == "auto" else bind,
         daemon=daemon,
         data_is_mount=facts["places"]["data"]["is_mount"],
+        packages=packages,
     )
-    distribution = distributions.find(facts["os_release"])
     lock = hashlib.sha256(layout.HOST_LOCK.read_bytes()).hexdigest()
     python = ".".join(str(part) for part in facts["python"])
     return Expected(
         settings=settings,
         entries=entries,
         config=config,
-        packages=distributions.packages(distribution, settings.docker.source)
-        if distribution
-        else (),
+        packages=packages,
         environment=f"venv-{lock[:12]}-python{python}",
         userland_proxy=daemon.get("userland-proxy", True),
     )

@@ -82,5 +82,8 @@ def read(name: str) -> tuple[Expected, Observed]:
     host = connect(name)
     source = (facts.REMOTE / "preflight.py").read_text(encoding="utf-8")
     seen = ask(host, source, "check", {"paths": preflight.paths(settings)})
-    expected = wanted.build(settings, seen)
+    try:
+        expected = wanted.build(settings, seen)
+    except ValueError as error:
+        raise Unreadable(f"/etc/docker/daemon.json: {error}; fix: mend or remove it") from error
     return expected, ask(host, host_source.program(), "observe", wanted.question(expected))

@@ -206,6 +206,13 @@ def facts() -> dict[str, Any]:
                 "error": "",
             },
             "host_netns": HOST_NETNS,
+            "machine": {
+                "packages": {"docker.io": "installed", "other": "config-files"},
+                "user": "mediastack",
+                "group": "mediastack",
+                "engine_older": False,
+                "leftovers": [],
+            },
             "secrets": {
                 "/etc/mediastack/secrets": secret(0o700, directory=True),
                 "/etc/mediastack/secrets/.salt-key": secret(0o400),
