@@ -1,6 +1,7 @@
-"""Our few operations. Each reads one fact, says what differs, and yields one command or nothing.
+"""Our few operations. Each asks one question, says what differs, yields one command or nothing.
 
-pyinfra runs a generator's facts again at execute time, so what is mended is what is found then.
+pyinfra runs a generator again at execute time, so what is mended is what is found then; the
+questions are announced beforehand, so that one survey can answer them all.
 Nothing yielded means nothing changed: a second run reports zero changes because the host says so.
 """
 
@@ -14,8 +15,10 @@ from typing import Any
 from pyinfra import host, logger, state
 from pyinfra.api import StringCommand, operation
 
-from facts import Answer, HostProgram, Sealed, program
+import survey
+from facts import Sealed, program
 from shared import plan
+from survey import Question
 
 SHOWN_DIFFERENCES = 12
 LOCK_PATIENCE_SECONDS = 1800
@@ -34,11 +37,17 @@ class Wanted:
 
 
 def report(differences: Differences, new_text: dict[str, str] | None = None) -> None:
-    """Name what differs; with --diff also how, for text files (which hold no secrets)."""
-    for one in differences[:SHOWN_DIFFERENCES]:
+    """Name what differs and will be changed, which ends the truth of earlier answers.
+
+    With --diff also how, for text files (which hold no secrets).
+    """
+    survey.forget()
+    # Before anything is done (--dry, or the question whether to go on) all of it is named.
+    shown = SHOWN_DIFFERENCES if state.is_executing else len(differences)
+    for one in differences[:shown]:
         logger.info(f"{host.print_prefix}  {one['path']}: {one['problem']}")
-    if len(differences) > SHOWN_DIFFERENCES:
-        more = len(differences) - SHOWN_DIFFERENCES
+    if len(differences) > shown:
+        more = len(differences) - shown
         logger.info(f"{host.print_prefix}  … and {more} more")
     if new_text is None or not getattr(state.config, "DIFF", False):
         return
@@ -49,16 +58,19 @@ def report(differences: Differences, new_text: dict[str, str] | None = None) -> 
                 logger.info(f"{host.print_prefix}    {line}")
 
 
-@operation()
-def converge(module: str, wanted: Wanted) -> Commands:
-    """
-    Bring one aspect of the host to its wanted state with a program from remote/.
+def converge(name: str, module: str, wanted: Wanted) -> None:
+    """Bring one aspect of the host to its wanted state with a program from remote/."""
+    question = survey.announce(Question(module, wanted.specification))
+    _converge(name=name, module=module, wanted=wanted, question=question)
 
+
+@operation()
+def _converge(module: str, wanted: Wanted, question: Question) -> Commands:
+    """
     + module: the program's name
     + wanted: what its check and apply functions take
     """
-    check = program(module, "check", wanted.specification)
-    differences = host.get_fact(Answer, about=module, _stdin=check)
+    differences = survey.ask(question)
     if not differences:
         host.noop(f"{module} is as wanted")
         return
@@ -66,17 +78,20 @@ def converge(module: str, wanted: Wanted) -> Commands:
     yield StringCommand("python3 -", _stdin=program(module, "apply", wanted.specification))
 
 
-@operation()
-def tree(wanted: Wanted) -> Commands:
-    """
-    Place managed files and directories, sending only what differs.
+def tree(name: str, wanted: Wanted) -> None:
+    """Place managed files and directories, sending only what differs."""
+    bare = [without(entry, "content", "text") for entry in wanted.specification["entries"]]
+    question = survey.announce(Question("tree", {**wanted.specification, "entries": bare}))
+    _tree(name=name, wanted=wanted, question=question)
 
+
+@operation()
+def _tree(wanted: Wanted, question: Question) -> Commands:
+    """
     + wanted: {"record": path, "entries": [...]} of remote/tree.py, with "content" (base64)
     """
     entries = wanted.specification["entries"]
-    bare = [without(entry, "content", "text") for entry in entries]
-    check = program("tree", "check", {**wanted.specification, "entries": bare})
-    differences = host.get_fact(Answer, about="tree", _stdin=check)
+    differences = survey.ask(question)
     if not differences:
         host.noop("all managed files are as wanted")
         return
@@ -98,39 +113,43 @@ def without(entry: dict[str, Any], *keys: str) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key not in keys}
 
 
-@operation()
-def secrets(path: str, wanted: Wanted) -> Commands:
-    """
-    Make, copy and fill in secrets on the host. User secrets travel over stdin only.
+def secrets(name: str, path: str, wanted: Wanted) -> None:
+    """Make, copy and fill in secrets on the host. User secrets travel over stdin only."""
+    question = survey.announce(Question("secrets-check", wanted.specification, path))
+    _secrets(name=name, path=path, wanted=wanted, question=question)
 
+
+@operation()
+def _secrets(path: str, wanted: Wanted, question: Question) -> Commands:
+    """
     + path: the host programs' entry point
     + wanted: {"config", "templates", "values"}
     """
-    sealed = Sealed([json.dumps(wanted.specification)])
-    differences = host.get_fact(HostProgram, path=path, verb="secrets-check", _stdin=sealed)
+    differences = survey.ask(question)
     if differences is None:
         differences = [{"path": "secrets", "problem": "the host programs are not installed yet"}]
     if not differences:
         host.noop("all secrets are as wanted")
         return
     report(differences)
+    sealed = Sealed([json.dumps(wanted.specification)])
     yield StringCommand(path, "secrets-apply", _stdin=sealed)
 
 
-@operation()
-def stacks(path: str, wanted: Wanted) -> Commands:
-    """
-    Containers as described: act only on a difference, then wait for health.
+def stacks(name: str, path: str, wanted: Wanted) -> None:
+    """Containers as described: act only on a difference, then wait for health."""
+    question = survey.announce(Question("observe --config -", wanted.specification["config"], path))
+    _stacks(name=name, path=path, wanted=wanted, question=question)
 
+
+@operation()
+def _stacks(path: str, wanted: Wanted, question: Question) -> Commands:
+    """
     + path: the host programs' entry point
     + wanted: {"config": the content of mediastack.toml}
     """
     config = wanted.specification["config"]
-    sealed = Sealed([json.dumps(config)])
-    observation = (
-        host.get_fact(HostProgram, path=path, verb="observe --config -", _stdin=sealed)
-        or plan.nothing_observed()
-    )
+    observation = survey.ask(question) or plan.nothing_observed()
     for service in sorted(observation["intents"].keys() & config["services"].keys()):
         again = f"stack-manage.sh {config['services'][service]['stack']} up {service}"
         logger.info(f"{host.print_prefix}  {service}: stays stopped, as you asked; {again}")

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mediastack import config as configuration
-from mediastack import image_lock, intent, sentinel, user_stops
+from mediastack import foresight, image_lock, intent, sentinel, user_stops
 from mediastack.docker_client import Docker, NotReachable
 
 Observation = dict[str, Any]
@@ -70,6 +70,7 @@ def container(inspected: Mapping[str, Any], config: Mapping[str, Any], proc: str
         "finished_at": state.get("FinishedAt", ""),
         "network_mode": inspected["HostConfig"]["NetworkMode"],
         "attached": attached(inspected),
+        "mounted_files": file_mounts(inspected, (config["paths"]["etc"],)),
         "netns": _inode(f"{proc}/{pid}/ns/net") if running else None,
         "stale_mounts": _stale_mounts(inspected, config, proc) if running else [],
     }
@@ -179,6 +180,8 @@ def main(arguments: list[str]) -> int:
         docker = Docker()
         observation = observe(config, docker)
         user_stops.foresee(docker, observation, time.time())
+        if options.config:
+            foresight.note(config, observation)
     except (NotReachable, configuration.ConfigError) as error:
         print(f"mediastack observe: {error}", file=sys.stderr)
         return 1

@@ -61,7 +61,10 @@ class Host:
                 "program": f"{root}/program",
                 "state": f"{root}/state",
                 "sentinel": str(self.sentinel),
+                "config": f"{root}/config",
             },
+            "secrets": [],
+            "secret_files": [],
             "services": {"seerr": {"image": "registry/x:1"}},
         }
 

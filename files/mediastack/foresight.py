@@ -1,0 +1,51 @@
+"""What a deploy that is about to happen will change under running containers.
+
+A deploy writes secrets before it looks at containers, and a file that is replaced under a mount
+means that its container is made anew. `--dry` writes nothing, so without this it would not say so.
+Only the deploy's own look into the future asks here; for everybody else what is on disk counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from mediastack import secret_survey
+from mediastack.secret_files import SecretError
+
+# What replaces a file by another one; a wrong owner or mode is mended in place.
+REPLACING = ("write", "generate", "later")
+
+
+def note(config: dict[str, Any], observation: dict[str, Any]) -> None:
+    """Add to stale_mounts what secrets-apply is going to replace under a running container."""
+    try:
+        found = secret_survey.survey(config, {})
+    except SecretError:
+        return  # the deploy's own survey says why, and ends there
+    replaced = {one.path for one in found if one.action in REPLACING}
+    replaced -= {
+        entry["destination"]
+        for entry in config["secret_files"]
+        if not _as_wanted(config, entry["template"])
+    }
+    for container in observation["containers"]:
+        if container["status"] != "running":
+            continue
+        container["stale_mounts"] += [
+            target
+            for source, target in container["mounted_files"]
+            if source in replaced and target not in container["stale_mounts"]
+        ]
+
+
+def _as_wanted(config: Mapping[str, Any], template: str) -> bool:
+    """A template that somebody edited is put back first: what it would make now never happens."""
+    wanted = {entry["path"]: entry.get("sha256", "") for entry in config.get("files", [])}
+    try:
+        with open(template, "rb") as stream:
+            found = hashlib.sha256(stream.read()).hexdigest()
+    except OSError:
+        return False
+    return wanted.get(template, found) == found
