@@ -37,11 +37,15 @@ class Sealed(list[str]):
     __str__ = __repr__
 
 
+def source(module: str) -> str:
+    """The text of a program from remote/."""
+    return (REMOTE / f"{module}.py").read_text(encoding="utf-8")
+
+
 def program(module: str, function: str, specification: Any) -> Sealed:
     """A program from remote/ with the call of one function, as stdin for `python3 -`."""
-    source = (REMOTE / f"{module}.py").read_text(encoding="utf-8")
     call = FOOTER.format(module=module, function=function, specification=json.dumps(specification))
-    return Sealed([source, call])
+    return Sealed([source(module), call])
 
 
 class Answer(FactBase[Any]):
