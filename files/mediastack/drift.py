@@ -14,7 +14,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from mediastack import config, doctor, doctor_facts, notify, plan, secrets
+from mediastack import config, doctor, doctor_facts, foresight, notify, plan, secrets
 from mediastack.docker_client import Docker
 from mediastack.doctor_checks import is_drift
 from mediastack.secret_files import SecretError
@@ -38,6 +38,9 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     settings = config.load()
     facts = doctor_facts.gather(settings, Docker())
+    if facts["observation"] is not None:
+        # A container whose secret the deploy will replace is made anew by it.
+        foresight.note(settings, facts["observation"])
     found = differences(settings, facts, secret_differences(settings))
     unknown = [] if facts["observation"] is not None else [facts["docker_error"]]
     if options.json:

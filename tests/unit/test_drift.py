@@ -8,7 +8,7 @@ from typing import Any
 import doctor_house as house
 import pytest
 
-from mediastack import config, doctor_facts, drift, notify, secrets
+from mediastack import config, doctor_facts, drift, foresight, notify, secrets
 from mediastack.secret_files import SecretError
 
 FILE = "/opt/mediastack/bin/mediastack"
@@ -17,10 +17,11 @@ FILE = "/opt/mediastack/bin/mediastack"
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A machine whose facts and secrets the test may spoil, and what was sent from it."""
-    made: dict[str, Any] = {"facts": house.facts(), "secrets": [], "sent": []}
+    made: dict[str, Any] = {"facts": house.facts(), "secrets": [], "sent": [], "foresee": list}
     monkeypatch.setattr(config, "load", house.config)
     monkeypatch.setattr(doctor_facts, "gather", lambda *_: made["facts"])
     monkeypatch.setattr(secrets, "check", lambda *_: made["secrets"])
+    monkeypatch.setattr(foresight, "note", lambda _, seen: made["foresee"](seen))
     monkeypatch.setattr(notify, "send", lambda *given, **named: made["sent"].append((given, named)))
     return made
 
@@ -59,6 +60,16 @@ def test_a_container_is_named_with_what_a_deploy_would_do(
     house.container(machine["facts"], "seerr")["config_hash"] = "old"
     expected = ("container", "seerr", "to recreate: configuration changed")
     assert found(machine, capsys) == [expected]
+
+
+def test_a_container_whose_secret_will_be_replaced_is_named(
+    machine: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine["foresee"] = lambda seen: house.container({"observation": seen}, "seerr").update(
+        stale_mounts=["/run/secrets/key"]
+    )
+    expected = "to recreate: mounted file was replaced: /run/secrets/key"
+    assert found(machine, capsys) == [("container", "seerr", expected)]
 
 
 def test_a_secret_with_a_wrong_value_or_mode_is_named_once(
