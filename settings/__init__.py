@@ -20,8 +20,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from service import Secret, Service
-from settings import checks, checks_network, checks_vpn, overrides, user_secrets
-from settings.model import SECTIONS, Parts, Settings
+from settings import checks, checks_network, checks_vpn, overrides, placement, user_secrets
+from settings.model import SECTIONS, Notify, Parts, Settings
 from settings.overrides import validated
 from settings.problems import Problem, SettingsError, from_pydantic, shown, unknown
 
@@ -34,6 +34,7 @@ __all__ = [
     "image",
     "live_secrets",
     "load",
+    "misplaced",
 ]
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,12 +48,19 @@ def load(
     settings_file: Path = SETTINGS_FILE,
     secrets_file: Path = SECRETS_FILE,
     *,
+    host: str = "",
     environment: Mapping[str, str] = os.environ,
     defaults: Path = DEFAULTS_FILE,
 ) -> Settings:
-    """Return the settings; raise SettingsError with every problem found. Absent files are empty."""
+    """Return the settings; raise SettingsError with every problem found. Absent files are empty.
+
+    `host`: with what `[hosts.<host>]` changes for that host of the inventory.
+    """
     problems: list[Problem] = []
-    own = _parse(settings_file, problems)
+    written = _parse(settings_file, problems)
+    tables = placement.tables(written, problems)
+    table = tables.get(host, {})
+    own = placement.laid_over(written, table)
     sections = _sections(_defaults(defaults), own, problems, defaults)
     changes = own.get("services", {})
     if not isinstance(changes, dict):
@@ -60,12 +68,25 @@ def load(
         changes = {}
     services, broken = overrides.merge(changes, problems)
     secrets, unsure = user_secrets.read(secrets_file, environment, services, broken, problems)
+    if tables:
+        services = placement.placed(services, table)
+        notify = sections.get("notify")
+        server = notify.server if isinstance(notify, Notify) else "unknown"
+        secrets = placement.own_secrets(secrets, services, server)
     parts = Parts(sections, services, broken, changes, secrets, unsure, secrets_file.name)
     for check in CHECKS:
         problems.extend(check(parts))
     if problems:
-        raise SettingsError([problem.line(settings_file.name) for problem in problems])
+        told = [placement.blamed(problem, host, table) for problem in problems]
+        raise SettingsError([problem.line(settings_file.name) for problem in told])
     return Settings.model_validate({**sections, "services": services, "secrets": secrets})
+
+
+def misplaced(settings_file: Path, hosts: list[str]) -> list[str]:
+    """Return the problems of `[hosts.<name>]` tables that only all hosts together show."""
+    tables = placement.tables(_parse(settings_file, []), [])
+    found = placement.across(tables, hosts)
+    return [problem.line(settings_file.name) for problem in found]
 
 
 def enabled(settings: Settings) -> dict[str, Service]:
@@ -133,7 +154,7 @@ def _sections(
 ) -> dict[str, BaseModel]:
     """Return the tables that are valid, each with the user's values over the defaults."""
     for key in own.keys() - SECTIONS.keys() - {"services"}:
-        problems.append(unknown(key, [*SECTIONS, "services"]))
+        problems.append(unknown(key, [*SECTIONS, "services", "hosts"]))
     sections: dict[str, BaseModel] = {}
     for name, model in SECTIONS.items():
         table = own.get(name, {})

@@ -45,7 +45,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
             {"host": {"timezon": "UTC"}},
             "host.timezon: is no setting; fix: did you mean host.timezone?",
         ),
-        ({"hots": {}}, "hots: is no setting; fix: did you mean host?"),
+        ({"hots": {}}, "hots: is no setting; fix: did you mean hosts?"),
         ({"xyzzy": 1}, "xyzzy: is no setting; fix: delete it, or use one of: docker, host"),
         (
             {"host": {"tz": "UTC"}},

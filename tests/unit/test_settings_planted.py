@@ -34,7 +34,7 @@ OWN: dict[str, list[Fault]] = {
     "uid": [(("host", "puid"), 0, "host.puid: "), (("host", "puid"), "x", "host.puid: ")],
     "umask": [(("host", "umask"), "0022", "host.umask: ")],
     "host typo": [(("host", "pguid"), 1, "host.pguid: is no setting")],
-    "table": [(("hosts",), {}, "hosts: is no setting")],
+    "table": [(("hostss",), {}, "hostss: is no setting")],
     "storage": [
         (("storage", "data"), "media", "storage.data: "),
         (("storage", "data"), "/srv/mediastack/config/media", "storage.config: is"),
