@@ -107,8 +107,8 @@ def one_round(context: Context, this: list[Mutation]) -> None:
         expected = {subject for one in this for subject in one.subjects}
         with context.planted():
             told = box.run(host, "stack-manage.sh drift --json || true")
-            seen = {one["subject"] for one in json.loads(told)["differences"]}
-            compare(context, "drift", expected, seen)
+            listed = {one["subject"] for one in json.loads(told)["differences"]}
+            compare(context, "drift", expected, listed)
             sources = context.fault_sources
             dry = box.deploy(host, "--dry", sources=sources)
             compare(context, "--dry", expected, named(dry.output))

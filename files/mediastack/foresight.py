@@ -48,4 +48,4 @@ def _as_wanted(config: Mapping[str, Any], template: str) -> bool:
             found = hashlib.sha256(stream.read()).hexdigest()
     except OSError:
         return False
-    return wanted.get(template, found) == found
+    return bool(wanted.get(template, found) == found)
