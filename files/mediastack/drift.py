@@ -81,7 +81,7 @@ def differences(
 def secret_differences(settings: dict[str, Any]) -> list[Difference]:
     """Return what is wrong with secrets and the files that embed them; no value is in it."""
     try:
-        found = secrets.check(settings, {})
+        found = secrets.check(foresight.settled(settings), {})
     except SecretError as error:
         return [Difference("secret", "secrets", str(error))]
     return [Difference("secret", one["path"], one["problem"]) for one in found]

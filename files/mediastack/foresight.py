@@ -21,15 +21,10 @@ REPLACING = ("write", "generate", "later")
 def note(config: dict[str, Any], observation: dict[str, Any]) -> None:
     """Add to stale_mounts what secrets-apply is going to replace under a running container."""
     try:
-        found = secret_survey.survey(config, {})
+        found = secret_survey.survey(settled(config), {})
     except SecretError:
         return  # the deploy's own survey says why, and ends there
     replaced = {one.path for one in found if one.action in REPLACING}
-    replaced -= {
-        entry["destination"]
-        for entry in config["secret_files"]
-        if not _as_wanted(config, entry["template"])
-    }
     for container in observation["containers"]:
         if container["status"] != "running":
             continue
@@ -40,8 +35,18 @@ def note(config: dict[str, Any], observation: dict[str, Any]) -> None:
         ]
 
 
+def settled(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration with only those secret files whose template is as deployed.
+
+    A template that somebody edited or removed is put back first: what it would make now, or that
+    it is missing, is no difference of the file that is filled in from it.
+    """
+    files = [one for one in config["secret_files"] if _as_wanted(config, one["template"])]
+    return {**config, "secret_files": files}
+
+
 def _as_wanted(config: Mapping[str, Any], template: str) -> bool:
-    """A template that somebody edited is put back first: what it would make now never happens."""
+    """Whether a template has the content that the deploy gave it."""
     wanted = {entry["path"]: entry.get("sha256", "") for entry in config.get("files", [])}
     try:
         with open(template, "rb") as stream:

@@ -75,6 +75,7 @@ def config() -> dict[str, Any]:
             ],
             "secret_files": [
                 {
+                    "template": "/opt/mediastack/templates/none",
                     "destination": "/etc/mediastack/secrets/gluetun/auth.toml",
                     "uid": 0,
                     "gid": 0,
@@ -82,6 +83,7 @@ def config() -> dict[str, Any]:
                     "seed": False,
                 },
                 {
+                    "template": "/opt/mediastack/templates/none",
                     "destination": "/srv/mediastack/config/qbittorrent/qBittorrent.conf",
                     "uid": 1000,
                     "gid": 1000,

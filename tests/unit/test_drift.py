@@ -85,6 +85,18 @@ def test_a_secret_with_a_wrong_value_or_mode_is_named_once(
     assert kinds == [("secret", path), ("secret", "/etc/mediastack/secrets/other/key")]
 
 
+def test_a_file_is_not_blamed_for_its_edited_template(
+    machine: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(secrets, "check", lambda config, _: asked.append(config) or [])
+    settings = house.config()
+    drift.secret_differences(settings)
+    # None of the templates is on this machine: all would be said to be missing.
+    assert settings["secret_files"] and asked[0]["secret_files"] == []
+    assert asked[0]["secrets"] == settings["secrets"]
+
+
 def test_secrets_that_cannot_be_surveyed_are_a_difference(
     machine: dict[str, Any],
     capsys: pytest.CaptureFixture[str],

@@ -68,6 +68,10 @@ def test_an_edited_template_is_put_back_before_it_is_filled_in(house: Any) -> No
     assert stale(house, house.conf) == []
     house.template.unlink()
     assert stale(house, house.conf) == []
+    # What else will be replaced is still foreseen.
+    copy = house.secrets / "other" / "key"
+    copy.unlink()
+    assert stale(house, copy) == ["/run/secrets/x"]
 
 
 def test_a_survey_that_is_refused_foresees_nothing(house: Any) -> None:
