@@ -29,6 +29,7 @@ SUBJECTS: dict[str, Callable[[Expected], Iterable[str]]] = {
     "package": lambda e: e.packages,
     "web_interface": lambda e: e.urls,
     "socket": lambda e: sorted({s.socket for s in e.services.values() if s.socket}),
+    "host_service": lambda e: e.host_services,
     "stack": lambda e: e.config["stacks"],
 }
 _unreadable: set[str] = set()

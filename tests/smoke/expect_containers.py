@@ -128,6 +128,34 @@ def mounts(expected: Expected, observed: Observed, service: str) -> Iterator[str
         yield f"{service} {verb} {source} on {target} ({how}); {DEPLOY}"
 
 
+def environment(expected: Expected, observed: Observed, service: str) -> Iterator[str]:
+    """It was told what the catalog tells it, and nothing else. Values are not shown."""
+    container = find(observed, service)
+    if container is None:
+        yield f"{service} does not run"
+        return
+    own = (observed["images"].get(container["Image"], {}).get("Config") or {}).get("Env") or []
+    built_in = dict(one.split("=", 1) for one in own if "=" in one)
+    found = dict(one.split("=", 1) for one in container["Config"].get("Env") or [] if "=" in one)
+    wanted = {**built_in, **expected.environment_of(service)}
+    for name in sorted(wanted.keys() | found.keys()):
+        if name not in found:
+            yield f"{service} is not told {name}; {DEPLOY}"
+        elif name not in wanted:
+            yield f"{service} is told {name}, which no setting names; {DEPLOY}"
+        elif found[name] != wanted[name]:
+            yield f"{service} is told another {name}; {DEPLOY}"
+
+
+def hardlink(expected: Expected, observed: Observed, service: str) -> Iterator[str]:
+    """Where a container writes to both torrents and media, a file can be linked from one to the
+    other inside it, by the account that owns the media."""
+    problem = observed.get("links_inside", {}).get(service)
+    if problem:
+        data = expected.settings.storage.data
+        yield f"{service}: no hardlink from torrents to media inside: {problem}; fix: mount {data}"
+
+
 def image(expected: Expected, observed: Observed, service: str) -> Iterator[str]:
     """It runs the digest of the image lock, and the lock is within the catalog's range."""
     locked = ((observed["lock"] or {}).get("services") or {}).get(service)
@@ -203,7 +231,9 @@ def logs(expected: Expected, observed: Observed, service: str) -> Iterator[str]:
         yield f"{service} does not run"
         return
     log = container["HostConfig"]["LogConfig"]
-    if log["Type"] == "json-file" and not (log.get("Config") or {}).get("max-size"):
+    if log["Type"] != "json-file":
+        yield f"{service} logs to {log['Type']}, which the deploy did not ask for; {DEPLOY}"
+    elif not (log.get("Config") or {}).get("max-size"):
         yield f"{service} logs without limit; fix: docker rm -f {service}, then run the deploy"
 
 

@@ -28,6 +28,21 @@ def declared(expected: Expected, observed: Observed, path: str) -> Iterator[str]
         yield f"{path} belongs to {have} instead of {want}; {DEPLOY}"
 
 
+def value(expected: Expected, observed: Observed, secret: str) -> Iterator[str]:
+    """It holds what it should: the user's value, its original's, or what its template makes."""
+    top = f"{expected.config['paths']['etc']}/secrets/"
+    name = secret.removeprefix(top)
+    declared = {f"{one['service']}/{one['name']}": one for one in expected.config["secrets"]}
+    entry, digests = declared.get(name), observed["digests"]
+    if entry is None:
+        if problem := observed["unfilled"].get(secret):
+            yield f"{secret} is not what its template makes of it ({problem}); {DEPLOY}"
+    elif entry["origin"] == "user" and observed["given"].get(name) != digests.get(name):
+        yield f"{secret} is not the value in secrets.toml; {DEPLOY}"
+    elif entry["origin"] == "copy" and digests.get(entry["source"]) != digests.get(name):
+        yield f"{secret} differs from its original {entry['source']}; {DEPLOY}"
+
+
 def seeded(expected: Expected, observed: Observed, path: str) -> Iterator[str]:
     """A configuration that its app owns by now is there, its app's, and closed to the world.
 

@@ -21,6 +21,26 @@ from service import Service
 from settings import Settings, enabled
 
 Entry = dict[str, Any]
+# Gluetun's name for its device.
+TUNNEL = "tun0"
+# What each kind of socket proxy is asked, and its answer. A restart of a container that does not
+# exist is "not found" by Docker itself: the request went through and did nothing.
+PROXY_ANSWERS = {
+    "read": {
+        "GET /containers/json?limit=1": 200,
+        "GET /images/json": 200,
+        "POST /containers/NO-CONTAINER/restart": 403,
+        "POST /containers/create": 403,
+        "GET /secrets": 403,
+    },
+    "heal": {
+        "GET /containers/json?limit=1": 200,
+        "POST /containers/NO-CONTAINER/restart": 404,
+        "POST /containers/NO-CONTAINER/exec": 403,
+        "POST /containers/create": 403,
+        "GET /images/json": 403,
+    },
+}
 UNKNOWN = {
     "host_name": "host",
     "python": [3, 11],
@@ -41,6 +61,7 @@ class Expected:
     packages: tuple[str, ...]
     environment: str
     """Name of the host programs' virtual environment."""
+    host_name: str
     userland_proxy: bool
     """Whether Docker's own process listens on a published port."""
 
@@ -86,6 +107,30 @@ class Expected:
         """Where each published service answers."""
         return {name: one["url"] for name, one in self.config["services"].items() if one["url"]}
 
+    @cached_property
+    def host_services(self) -> dict[str, int]:
+        """Port of each service on the host's network that others ask through the gateway."""
+        found = self.services.items()
+        return {name: one.port for name, one in found if one.zone == "host" and one.port}
+
+    def proxies(self, kind: str) -> dict[str, dict[str, int]]:
+        """What the proxies of one kind of socket answer, by name."""
+        return {
+            name: PROXY_ANSWERS[kind]
+            for name, one in self.services.items()
+            if one.socket_proxy and one.socket == kind
+        }
+
+    def environment_of(self, name: str) -> dict[str, str]:
+        """What a service's container is told, its environment file included."""
+        service = self.services[name]
+        values = render.context(self.settings, self.bind_address, self.host_name)
+        wanted = render.service_environment(self.settings, service, values)
+        path = f"{render.ETC}/{name}.env" if service.environment_file else ""
+        lines = self.files[path]["text"].splitlines() if path else []
+        pairs = (line.split("=", 1) for line in lines if "=" in line and line[0] != "#")
+        return {**dict(pairs), **wanted}
+
     def ports(self, name: str) -> set[str]:
         """ "address:host port:container port" of what a service's container publishes."""
         return set(render.published(self.settings, self.services[name], self.bind_address))
@@ -113,13 +158,14 @@ def build(settings: Settings, facts: dict[str, Any]) -> Expected:
         config=config,
         packages=packages,
         environment=f"venv-{lock[:12]}-python{python}",
+        host_name=facts["host_name"],
         userland_proxy=daemon.get("userland-proxy", True),
     )
 
 
 def question(expected: Expected) -> dict[str, Any]:
-    """What host_program.observe is asked to look at. Holds no secret: it is in a command line."""
-    config = expected.config
+    """What host_program.observe is asked to look at."""
+    config, holder = expected.config, render.owner(expected.settings)
     return {
         "paths": list(expected.files) + [f"{host_configuration.PROGRAM}/venv"],
         "program": host_configuration.PROGRAM,
@@ -137,4 +183,15 @@ def question(expected: Expected) -> dict[str, Any]:
         "uid": expected.settings.host.puid,
         "gid": expected.settings.host.pgid,
         "urls": sorted(set(expected.urls.values())),
+        "halves": [f"{expected.settings.storage.data}/{half}" for half in ("torrents", "media")],
+        "proxies": {
+            name: [question.split(" ", 1) for question in questions]
+            for kind in PROXY_ANSWERS
+            for name, questions in expected.proxies(kind).items()
+        },
+        "owner": holder.name if holder else "",
+        "gateway": config["network"]["gateway"],
+        "host_services": expected.host_services,
+        "torrent_client": f"{config['paths']['config']}/qbittorrent/qBittorrent/qBittorrent.conf",
+        "lock": f"{config['paths']['runtime']}/stack.lock",
     }

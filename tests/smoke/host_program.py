@@ -2,9 +2,10 @@
 
 Runs on the host as root, sent over SSH (Python 3.10 or newer, standard library only), and reads by
 other paths than the deploy does: the Docker CLI, the kernel's /proc, lstat, systemctl and dpkg.
-It changes nothing but for one hardlink probe, whose two hidden names are always removed. What
-could not be read is absent or None: the checks on the controller turn that into a failure. Secrets
-never leave the host; whether one shows where it must not is decided here.
+It changes nothing but for hardlink probes, whose hidden names are always removed. What could not be
+read is absent or None: the checks on the controller turn that into a failure. Secrets never leave
+the host: whether one shows where it must not is decided here, and their values are compared by HMAC
+under a key of this one question.
 """
 
 import concurrent.futures
@@ -19,6 +20,7 @@ import time
 import urllib.parse
 from typing import Any
 
+from tests.smoke.host_probes import digests, hardlinks, lock, proxy_answers, reach, tunnel
 from tests.smoke.host_readers import (
     inspect,
     look,
@@ -168,6 +170,13 @@ def hardlink(data: str) -> str:
     return "" if same else f"{target} became a copy"
 
 
+def unfilled(program: str) -> "dict[str, str]":
+    """{path: problem} of files with secrets in them that are not what their template makes of
+    them: only the host knows both. Its own program says so; that one's content is checked too."""
+    said = parse(run(f"{program}/bin/mediastack", "secrets-check")) or []
+    return {one["path"]: one["problem"] for one in said}
+
+
 def data_facts(spec: "dict[str, Any]", answers: bool) -> "dict[str, Any]":
     data = spec["data"]
     points = [line.split()[4] for line in read("/proc/1/mountinfo").splitlines()]
@@ -193,10 +202,23 @@ def observe(spec: "dict[str, Any]") -> "dict[str, Any]":
             "group": pool.submit(run, "getent", "group", str(spec["gid"])),
         }
         urls = {url: pool.submit(answer, url) for url in spec["urls"]}
+        slow["packet_filter"] = pool.submit(run, "iptables-save")
+        slow["unfilled"] = pool.submit(unfilled, spec["program"])
+        slow["lock_holder"] = pool.submit(lock, spec["lock"])
         nets = pool.submit(lambda: inspect("network", run("docker", "network", "ls", "-q").split()))
         found = inspect("container", run("docker", "ps", "-aq", "--no-trunc").split())
         images = inspect("image", sorted({one["Image"] for one in found}))
+        named = {one["Name"].lstrip("/"): one for one in found}
+        owner = named.get(spec["owner"])
+        reached = {
+            name: pool.submit(reach, owner, spec["gateway"], port)
+            for name, port in spec["host_services"].items()
+        }
+        slow["proxies"] = pool.submit(proxy_answers, found, spec["proxies"])
+        slow["tunnel"] = pool.submit(tunnel, owner, spec["torrent_client"])
         answers = data_answers(spec["sentinel"])
+        if answers:
+            slow["links_inside"] = pool.submit(hardlinks, found, spec)
         skip: tuple[str, ...] = () if answers else (spec["data"],)
         files = {path: look(path) for path in spec["paths"] if not path.startswith(skip)}
         texts = {
@@ -209,6 +231,7 @@ def observe(spec: "dict[str, Any]") -> "dict[str, Any]":
         return {
             **{name: future.result() for name, future in slow.items()},
             "urls": {url: future.result() for url, future in urls.items()},
+            "reach": {name: future.result() for name, future in reached.items()},
             "networks": nets.result(),
             "containers": found,
             "images": {one["Id"]: one for one in images},
@@ -225,6 +248,7 @@ def observe(spec: "dict[str, Any]") -> "dict[str, Any]":
             "secrets": secret_tree(spec["secrets_directory"]),
             "seeds": {path: look(path, hashed=False) for path in spec["seeds"]},
             "shown_secrets": shown_secrets(spec, texts),
+            "digests": digests(spec["secrets_directory"], spec["secrets"], spec["key"]),
             "lock": parse(read(f"{spec['state']}/images.lock")),
             "intent": parse(read(f"{spec['state']}/intent.json")) or {},
             "data": data_facts(spec, answers),

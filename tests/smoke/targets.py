@@ -7,9 +7,10 @@ is asked twice and then never again: the deploy's preflight, and one program tha
 
 from __future__ import annotations
 
-import base64
+import hashlib
+import hmac
 import json
-import zlib
+import secrets
 from functools import cache
 from typing import Any
 
@@ -20,6 +21,7 @@ from pyinfra.api.exceptions import PyinfraError
 import facts
 import host_settings
 import inventory
+from settings import Settings
 from tasks import preflight
 from tests.smoke import expected as wanted
 from tests.smoke import host_source
@@ -64,26 +66,45 @@ def connect(name: str) -> Any:
 def ask(host: Any, source: str, function: str, question: dict[str, Any]) -> Any:
     """The answer of one function of a program, run as root on the host. Raise Unreadable.
 
-    The program travels in the command line, compressed: it holds no secret.
+    Program and question travel over stdin: the question may hold a key, and a command line shows.
     """
+    backend = host.backend
+    command = backend.encode(backend.get_command(f"timeout {DEADLINE_SECONDS} python3 -"))
     program = source + CALL.format(function=function, question=json.dumps(question))
-    packed = base64.b64encode(zlib.compress(program.encode())).decode()
-    unpack = f"import base64,zlib;exec(zlib.decompress(base64.b64decode('{packed}')))"
-    done = host.run(f"timeout {DEADLINE_SECONDS} python3 -c %s", unpack)
-    if done.rc != 0:
-        raise Unreadable(f"the host cannot be read (exit {done.rc}): {done.stderr[-2000:].strip()}")
-    return json.loads(done.stdout)
+    stdin, stdout, stderr = backend.client.exec_command(command)
+    stdin.write(program)
+    stdin.channel.shutdown_write()
+    answer, problem = stdout.read().decode(), stderr.read().decode(errors="replace")
+    code = stdout.channel.recv_exit_status()
+    if code != 0:
+        raise Unreadable(f"the host cannot be read (exit {code}): {problem[-2000:].strip()}")
+    return json.loads(answer)
 
 
 @cache
 def read(name: str) -> tuple[Expected, Observed]:
     """What a host should be and what it is. Raise Unreadable, and nothing is asked twice."""
-    settings = host_settings.of(dict(inventory.hosts)[name])
-    host = connect(name)
+    return look(connect(name), host_settings.of(dict(inventory.hosts)[name]))
+
+
+def look(host: Any, settings: Settings) -> tuple[Expected, Observed]:
+    """What a connected host should be by these settings, and what it is. Raise Unreadable."""
     source = (facts.REMOTE / "preflight.py").read_text(encoding="utf-8")
     seen = ask(host, source, "check", {"paths": preflight.paths(settings)})
     try:
         expected = wanted.build(settings, seen)
     except ValueError as error:
         raise Unreadable(f"/etc/docker/daemon.json: {error}; fix: mend or remove it") from error
-    return expected, ask(host, host_source.program(), "observe", wanted.question(expected))
+    key = secrets.token_hex(32)
+    question = {**wanted.question(expected), "key": key}
+    observed = ask(host, host_source.program(), "observe", question)
+    # The digests that the user's secrets should have there.
+    observed["given"] = {
+        name: digest(key, value.get_secret_value()) for name, value in settings.secrets.items()
+    }
+    return expected, observed
+
+
+def digest(key: str, value: str) -> str:
+    """The HMAC of a secret as the deploy writes it, without the newline of the user's editor."""
+    return hmac.new(key.encode(), value.rstrip("\r\n").encode(), hashlib.sha256).hexdigest()

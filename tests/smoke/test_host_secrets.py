@@ -7,6 +7,10 @@ def test_secret_is_there_for_its_one_reader(agree, secret):
     agree(check.declared, secret)
 
 
+def test_secret_holds_the_right_value(agree, secret):
+    agree(check.value, secret)
+
+
 def test_seeded_configuration_is_its_apps_and_closed(agree, seed):
     agree(check.seeded, seed)
 

@@ -19,6 +19,14 @@ def test_service_mounts_what_the_catalog_says(agree, service):
     agree(check.mounts, service)
 
 
+def test_service_is_told_what_the_catalog_says(agree, service):
+    agree(check.environment, service)
+
+
+def test_service_links_downloads_to_media(agree, service):
+    agree(check.hardlink, service)
+
+
 def test_service_has_the_restart_policy_of_its_zone(agree, service):
     agree(check.restart_policy, service)
 

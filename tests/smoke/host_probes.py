@@ -1,0 +1,183 @@
+"""What has to be tried on a host rather than read: links from inside, proxies' answers, the lock.
+
+Sent along with host_program.py, so standard library only, and Python 3.10 or newer. Each probe
+leaves nothing behind: hidden names are removed, a container that is asked for does not exist, a
+lock is given back at once. What may hang (a mount that is dead inside a container) is done by a
+child with a deadline, which is left behind rather than waited for.
+"""
+
+import fcntl
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+from tests.smoke.host_readers import read, run
+
+PROBE_SECONDS = 5
+PROXY_SECONDS = 3
+LOCK_SECONDS = 10
+# No container has it, so a proxy that lets the request through does no harm.
+NO_CONTAINER = "0" * 64
+# Runs as the account that owns the media, in directories that root has opened: a process's root
+# directory is closed to others, and a link between two mounts of one disk is refused as inside.
+LINK_PROGRAM = """
+import json, os, sys
+spec = json.load(sys.stdin)
+held = {}
+for name, halves in spec["places"].items():
+    try:
+        held[name] = [os.open(half, os.O_PATH | os.O_DIRECTORY) for half in halves]
+    except OSError as error:
+        print(json.dumps([name, f"{error.filename}: {error.strerror}"]), flush=True)
+os.setgroups([])
+os.setresgid(*[spec["gid"]] * 3)
+os.setresuid(*[spec["uid"]] * 3)
+probe = f".mediastack-smoke-{os.getpid()}"
+for name, (source, target) in held.items():
+    problem = ""
+    try:
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=source))
+        os.link(probe, probe, src_dir_fd=source, dst_dir_fd=target)
+    except OSError as error:
+        problem = error.strerror
+    finally:
+        for directory in (source, target):
+            try:
+                os.unlink(probe, dir_fd=directory)
+            except OSError:
+                pass
+    print(json.dumps([name, problem]), flush=True)
+"""
+REACH_PROGRAM = """
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3).close()
+except OSError as error:
+    print(error)
+"""
+
+
+def inside(container: "dict[str, Any]", path: str) -> str:
+    """Where a container sees a path of the host, as a path of the host; "" when nowhere."""
+    found, depth = "", -1
+    for mount in container.get("Mounts") or []:
+        source, target = mount.get("Source", ""), mount.get("Destination", "")
+        below = path == source or path.startswith(source.rstrip("/") + "/")
+        if mount.get("Type") == "bind" and below and mount.get("RW") and len(source) > depth:
+            rest = path[len(source.rstrip("/")) :]
+            found, depth = f"/proc/{container['State']['Pid']}/root{target}{rest}", len(source)
+    return found
+
+
+def hardlinks(containers: "list[dict[str, Any]]", spec: "dict[str, Any]") -> "dict[str, str]":
+    """{container name: why no link from torrents to media, "" when there is one}, for those that
+    write to both."""
+    places = {}
+    for one in containers:
+        halves = [inside(one, half) for half in spec["halves"]]
+        if one["State"].get("Pid") and all(halves):
+            places[one["Name"].lstrip("/")] = halves
+    return dict.fromkeys(places, "no answer") | dict(linked(places, spec))
+
+
+def linked(places: "dict[str, list[str]]", spec: "dict[str, Any]") -> "list[list[str]]":
+    """What LINK_PROGRAM says within its time: [[name, problem]]."""
+    question = {"places": places, "uid": spec["uid"], "gid": spec["gid"]}
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as told:
+        given.write(json.dumps(question).encode())
+        given.seek(0)
+        child = subprocess.Popen(
+            [sys.executable, "-c", LINK_PROGRAM], stdin=given, stdout=told, stderr=told
+        )
+        try:
+            child.wait(PROBE_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+        told.seek(0)
+        lines = told.read().decode(errors="replace").splitlines()
+    return [json.loads(line) for line in lines if line.startswith("[")]
+
+
+def proxy_answers(
+    containers: "list[dict[str, Any]]", questions: "dict[str, list[list[str]]]"
+) -> "dict[str, dict[str, int | str]]":
+    """{proxy's container: {"GET /path": HTTP status, or why there is none}}."""
+    found: dict[str, dict[str, int | str]] = {}
+    for one in containers:
+        asked = questions.get(one["Name"].lstrip("/"))
+        addresses = [n["IPAddress"] for n in one["NetworkSettings"]["Networks"].values()]
+        if asked and any(addresses):
+            found[one["Name"].lstrip("/")] = {
+                f"{method} {path}": request(next(filter(None, addresses)), method, path)
+                for method, path in asked
+            }
+    return found
+
+
+def request(address: str, method: str, path: str) -> "int | str":
+    """The status of one request to a socket proxy."""
+    connection = http.client.HTTPConnection(address, 2375, timeout=PROXY_SECONDS)
+    try:
+        connection.request(method, path.replace("NO-CONTAINER", NO_CONTAINER))
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        return str(error) or type(error).__name__
+    finally:
+        connection.close()
+
+
+def reach(container: "dict[str, Any] | None", gateway: str, port: int) -> str:
+    """Why a port of the host cannot be reached from a container's namespace; "" when it can."""
+    pid = (container or {}).get("State", {}).get("Pid")
+    if not pid:
+        return "no container"
+    enter = ("nsenter", f"--net=/proc/{pid}/ns/net", "--", sys.executable, "-c", REACH_PROGRAM)
+    return run(*enter, gateway, str(port)).strip()
+
+
+def tunnel(container: "dict[str, Any] | None", path: str) -> "dict[str, Any]":
+    """The network devices that a container's namespace has, and a torrent client's settings."""
+    pid = (container or {}).get("State", {}).get("Pid") or 0
+    devices = [line.partition(":")[0].strip() for line in read(f"/proc/{pid}/net/dev").splitlines()]
+    lines = (line.partition("=") for line in read(path).splitlines())
+    wanted = ("Session\\Interface", "Session\\InterfaceName")
+    return {
+        "devices": devices[2:],
+        "settings": {name: value for name, _, value in lines if name in wanted},
+    }
+
+
+def lock(path: str) -> str:
+    """Who has held the lock all the time that we tried, "" when it could be had."""
+    end = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            with open(path, encoding="utf-8") as handle:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return ""
+        except FileNotFoundError:
+            return ""
+        except OSError:
+            if time.monotonic() > end:
+                return read(path).strip() or "somebody"
+        time.sleep(0.2)
+
+
+def digests(top: str, names: "list[str]", key: str) -> "dict[str, str]":
+    """{secret: HMAC of its content} under a key that came with this question and is kept nowhere."""
+    found = {}
+    for name in names:
+        try:
+            with open(os.path.join(top, name), "rb") as handle:
+                content = handle.read()
+        except OSError:
+            continue
+        found[name] = hmac.new(key.encode(), content, hashlib.sha256).hexdigest()
+    return found
