@@ -24,10 +24,12 @@ def compose(stack: str, services: str, extra: str = "") -> str:
     """Shell that makes services anew from the deployed files (and one more)."""
     top = f"/opt/mediastack/stacks/{stack}"
     files = f"-f {top}/compose.yaml -f {top}/images.yaml {extra}"
-    return (
+    command = (
         f"docker compose --project-name mediastack-{stack} --project-directory {top} {files}"
         f" up -d --no-deps --force-recreate --pull never {services} >/dev/null 2>&1"
     )
+    # Autoheal may be restarting the very container that is to be removed.
+    return f"{{ {command} || {{ sleep 1; {command}; }} || {{ sleep 3; {command}; }}; }}"
 
 
 def remade(service: Service, change: dict[str, Any]) -> tuple[str, str]:
@@ -110,7 +112,11 @@ def of_making(expected: Expected, service: Service) -> Iterator[Fault]:
     """Made by hand from something else."""
     name = service.name
     own = (("service", name),)
-    sleeping = {"image": "by-hand", "entrypoint": ["sleep", "600"], "healthcheck": {"test": ["NONE"]}}
+    sleeping = {
+        "image": "by-hand",
+        "entrypoint": ["sleep", "600"],
+        "healthcheck": {"test": ["NONE"]},
+    }
     ill = {"test": ["CMD", "/nothing"], "interval": "1s", "retries": 1, "start_period": "0s"}
     socket = {"type": "bind", "source": "/var/run/docker.sock", "target": "/docker.sock"}
     folder = {"type": "bind", "source": "/srv", "target": "/by-hand", "read_only": True}

@@ -47,7 +47,7 @@ def faults(expected: Expected) -> Iterator[Fault]:
     )  # fmt: skip
     complete = "/opt/mediastack/venv/complete"
     yield Fault("half an environment", complete, *moved(complete), (("files.environment", ""),))
-    wrong = f"sed -i.x s/sha256:./sha256:0z/ {{0}}; cat {{0}}.x >/dev/null; rm {{0}}.x"
+    wrong = "sed -i.x s/sha256:./sha256:0z/ {0}; cat {0}.x >/dev/null; rm {0}.x"
     for stack in expected.config["stacks"]:
         path = f"/opt/mediastack/stacks/{stack}/images.yaml"
         # Nothing can be made anew from it meanwhile.

@@ -29,9 +29,7 @@ def faults(expected: Expected) -> Iterator[Fault]:
     )  # fmt: skip
     uid = expected.settings.host.puid
     gone = f"sed -i '/^[^:]*:[^:]*:{uid}:/d' /etc/passwd"
-    yield Fault(
-        "account gone", str(uid), *edited("/etc/passwd", gone), (("host.account", ""),)
-    )
+    yield Fault("account gone", str(uid), *edited("/etc/passwd", gone), (("host.account", ""),))
     off = f"""sed -i 's/"live-restore": true/"live-restore": false/' {DAEMON}"""
     plant, undo = edited(DAEMON, f"{off}; systemctl reload docker")
     yield Fault("Docker's settings", DAEMON, plant, f"{undo}; systemctl reload docker",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 import render
@@ -16,6 +17,16 @@ HEALTHY = (
     "timeout 60 sh -c 'until [ $(docker inspect --format {{.State.Health.Status}} gluetun)"
     " = healthy ]; do sleep 0.2; done'"
 )
+# Makes a network like the one that was inspected, but for subnet and gateway.
+CREATE = """
+import json, subprocess, sys
+name, subnet, gateway = sys.argv[1:]
+(was,) = json.load(sys.stdin)
+made = [f"--opt={key}={value}" for key, value in was["Options"].items()]
+made += [f"--label={key}={value}" for key, value in was["Labels"].items()]
+command = ["docker", "network", "create", *made, "--subnet", subnet, "--gateway", gateway, name]
+subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+"""
 RULES = "/run/smoke-fault.rules"
 
 
@@ -38,6 +49,7 @@ def faults(expected: Expected) -> Iterator[Fault]:
     listening = ("networks.listening", "")
     yield guest("port published by a guest", render.NETWORK, listening, extra)
     yield from of_owner(expected)
+    yield otherwise(expected)
     yield Fault(
         "firewall absent", "iptables",
         f"iptables-save >{RULES}; iptables -F FORWARD; iptables -t nat -F PREROUTING",
@@ -52,10 +64,42 @@ def faults(expected: Expected) -> Iterator[Fault]:
         )  # fmt: skip
 
 
+def otherwise(expected: Expected) -> Fault:
+    """The bridge with another gateway, and nobody on it; undone by making everything anew."""
+    name = render.NETWORK
+    keep = "/run/smoke-fault.network"
+    attached = (
+        f"$(docker network inspect -f '{{{{range .Containers}}}}{{{{.Name}}}} {{{{end}}}}' {name})"
+    )
+    leave = f"for one in {attached}; do docker network disconnect --force {name} $one; done"
+    wanted = expected.config["network"]
+    create = f"python3 -c {shlex.quote(CREATE)} {name} {wanted['subnet']}"
+    again = [compose("downloads", "gluetun"), HEALTHY]
+    again += [
+        compose(stack, " ".join(one for one in entry["services"] if one != "gluetun"))
+        for stack, entry in expected.config["stacks"].items()
+    ]
+    return Fault(
+        "bridge otherwise", name,
+        f"docker network inspect {name} >{keep}; {leave}; docker network rm {name} >/dev/null;"
+        f" {create} {other_gateway(wanted['gateway'])} <{keep}",
+        f"docker network rm {name} >/dev/null; {create} {wanted['gateway']} <{keep}; rm {keep};"
+        f" {'; '.join(again)}",
+        (("networks.bridge", ""),), alone=True,
+    )  # fmt: skip
+
+
+def other_gateway(gateway: str) -> str:
+    """Another address of the same small network."""
+    return f"{gateway.rpartition('.')[0]}.254"
+
+
 def guest(kind: str, network: str, seen: tuple[str, str], extra: str = "") -> Fault:
     """A container of somebody else's in a network or namespace of ours."""
     name = "by-hand-" + network.replace(":", "-")
-    run = f"docker run -d --name {name} --network {network} {extra} --entrypoint sleep {SLEEPER} 600"
+    run = (
+        f"docker run -d --name {name} --network {network} {extra} --entrypoint sleep {SLEEPER} 600"
+    )
     return Fault(kind, network, f"{run} >/dev/null", f"docker rm -f {name} >/dev/null", (seen,))
 
 

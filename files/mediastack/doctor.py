@@ -18,8 +18,10 @@ from mediastack import (
     doctor_checks_containers,
     doctor_checks_files,
     doctor_checks_host,
+    doctor_doors,
     doctor_facts,
     doctor_machine,
+    doctor_made,
     notify,
 )
 from mediastack.docker_client import Docker
@@ -30,6 +32,8 @@ CHECKS: tuple[Check, ...] = (
     *doctor_checks_files.CHECKS,
     *doctor_checks_containers.CHECKS,
     *doctor_machine.CHECKS,
+    *doctor_made.CHECKS,
+    *doctor_doors.CHECKS,
 )
 NOTIFY_LIMIT = 12
 
@@ -41,7 +45,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--notify", action="store_true", help="send one message with the failures")
     options = parser.parse_args(arguments)
     settings = config.load()
-    findings = examine(settings, doctor_facts.gather(settings, Docker()))
+    facts = doctor_facts.gather(settings, Docker())
+    doctor_facts.more(settings, facts)
+    findings = examine(settings, facts)
     failed = failures(findings)
     if options.json:
         print(json.dumps(report(findings), indent=2))

@@ -128,9 +128,50 @@ def log_rotation(config: Config, facts: Facts) -> list[Finding]:
         # journald, local and syslog rotate by themselves.
         unbounded = logs.get("Type") == "json-file" and "max-size" not in (logs.get("Config") or {})
         problem = "writes a log without limit" if unbounded else ""
+        if logs.get("Type") == "none":
+            problem = "writes no log"
         fix = f"docker rm -f {service}, then {_manage(entry, 'up', service)}"
         findings.append(judge("log-rotation", service, problem, fix))
     return findings
+
+
+def networks(config: Config, facts: Facts) -> list[Finding]:
+    """Every container hangs on the networks that the deploy gave it, with its fixed address."""
+    findings = []
+    for service, entry, container in _running(config, facts):
+        wanted = (entry.get("attached") or {}).get("networks")
+        have = (container.get("attached") or {}).get("networks")
+        if wanted is None or have is None:
+            continue
+        problem = "" if have == wanted else f"is on {', '.join(sorted(have)) or 'no network'}"
+        if not problem or set(have) != set(wanted):
+            findings.append(judge("networks", service, problem, DEPLOY))
+        else:
+            findings.append(judge("networks", service, "has another address", DEPLOY))
+    return findings
+
+
+def stopped(config: Config, facts: Facts) -> list[Finding]:
+    """What somebody stopped by our verbs does not run behind their back."""
+    findings = []
+    for service, intent in (facts["observation"] or {"intents": {}})["intents"].items():
+        container = status.primary(facts["observation"], service)
+        runs = container is not None and container["status"] == "running"
+        problem = f"was stopped by {intent.get('by', 'somebody')} and runs" if runs else ""
+        if service in config["services"]:
+            fix = _manage(config["services"][service], "up", service)
+            findings.append(judge("stopped", service, problem, f"{fix}, or down"))
+    return findings
+
+
+def strangers(config: Config, facts: Facts) -> list[Finding]:
+    """Every container with our label is of a service that the deploy knows."""
+    seen = facts["observation"]["containers"] if facts["observation"] else []
+    return [
+        judge("stranger", one["name"], "is of no service that is switched on", DEPLOY)
+        for one in seen
+        if one["service"] not in config["services"]
+    ]
 
 
 def _wanted(config: Config, facts: Facts) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -202,4 +243,7 @@ CHECKS: tuple[Check, ...] = (
     restart_policy,
     published_ports,
     log_rotation,
+    networks,
+    stopped,
+    strangers,
 )

@@ -25,6 +25,7 @@ def secrets(config: Config, facts: Facts) -> list[Finding]:
         entry = wanted.get(path, {})
         found = facts["secrets"].get(path)
         problem = _missing(entry) if found is None else _exposed(entry, found)
+        problem = problem or facts.get("wrong_secrets", {}).get(path, "")
         findings.append(judge("secret", path, problem, DEPLOY))
     return findings
 

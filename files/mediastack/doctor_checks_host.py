@@ -37,8 +37,35 @@ def units(config: Config, facts: Facts) -> list[Finding]:
             fix = f"journalctl -u {name} says why; systemctl restart {name}"
         elif unit.get("NeedDaemonReload") == "yes":
             problem, fix = "changed on disk after systemd read it", "systemctl daemon-reload"
+        elif name.endswith(".timer") and never_fires(unit):
+            problem, fix = "will never fire", f"systemctl restart {name}"
         findings.append(judge("unit", name, problem, fix))
     return findings
+
+
+def never_fires(unit: Mapping[str, str]) -> bool:
+    """Say whether systemd knows no next time for a timer (facts: `systemctl show`)."""
+    known = [unit.get(f"NextElapseUSec{one}") for one in ("Realtime", "Monotonic")]
+    return known != [None, None] and all(one in ("", "0", "infinity", "n/a", None) for one in known)
+
+
+def helpers(config: Config, facts: Facts) -> list[Finding]:
+    """What timers and paths start can be started."""
+    wanted = {entry["name"] for entry in config["units"]}
+    findings = []
+    for name, unit in facts["units"].items():
+        if name not in wanted:
+            load = unit.get("LoadState", "unknown")
+            problem = "" if load == "loaded" else f"is {load}"
+            findings.append(judge("unit", name, problem, f"systemctl unmask {name}; {DEPLOY}"))
+    return findings
+
+
+def environment(config: Config, facts: Facts) -> list[Finding]:
+    """The environment of the host's own programs is a finished one."""
+    marker = f"{config['paths']['program']}/venv/complete"
+    problem = "" if facts["machine"].get("environment", True) else "is not there"
+    return [judge("environment", marker, problem, DEPLOY)]
 
 
 def programs(config: Config, facts: Facts) -> list[Finding]:
@@ -123,6 +150,9 @@ def data(config: Config, facts: Facts) -> list[Finding]:
         error = facts["data"]["hardlink_error"] or ""
         fix = f"{path}/torrents and {path}/media have to be on one file system, in one mount"
         findings.append(judge("hardlink", path, error, fix))
+    for inside in facts["data"].get("inside", []):
+        problem = "is another file system"
+        findings.append(judge("data", inside, problem, f"one file system for all of {path}"))
     return findings
 
 
@@ -165,6 +195,8 @@ def spool(config: Config, facts: Facts) -> list[Finding]:
 
 CHECKS: tuple[Check, ...] = (
     units,
+    helpers,
+    environment,
     programs,
     docker,
     state,

@@ -18,8 +18,21 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from mediastack import clock, doctor_machine, doctor_probes, image_lock, ledger, observe, status
+from mediastack import (
+    clock,
+    doctor_doors,
+    doctor_machine,
+    doctor_made,
+    doctor_probes,
+    foresight,
+    image_lock,
+    ledger,
+    observe,
+    status,
+)
+from mediastack import secrets as mediastack_secrets
 from mediastack.docker_client import Docker, DockerError, NotReachable
+from mediastack.secret_files import SecretError
 
 Facts = dict[str, Any]
 Run = Callable[[Sequence[str]], "str | None"]
@@ -27,7 +40,10 @@ Run = Callable[[Sequence[str]], "str | None"]
 TIMEOUT_SECONDS = 20
 KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
 DAEMON_SETTINGS = "/etc/docker/daemon.json"
-UNIT_PROPERTIES = "Id,LoadState,UnitFileState,ActiveState,NeedDaemonReload,MainPID"
+UNIT_PROPERTIES = (
+    "Id,LoadState,UnitFileState,ActiveState,NeedDaemonReload,MainPID"
+    ",NextElapseUSecRealtime,NextElapseUSecMonotonic"
+)
 
 
 def gather(
@@ -52,13 +68,36 @@ def gather(
         files=files(doctor_probes.reachable_files(config, present)),
         data={
             "present": present,
+            "inside": mounted_inside(config, proc),
             "hardlink_error": doctor_probes.hardlink(config) if present else None,
         },
         disks=doctor_probes.disks(config, facts["info"], with_data=present),
         clock={"now": now(), "synchronised": synchronised(run), "newest": newest_entry()},
         spool_oldest_seconds=doctor_probes.spool_age(config, now()),
+        wrong_secrets={},
+        made={},
+        doors={},
     )
     return facts
+
+
+def more(config: dict[str, Any], facts: Facts, run: Run | None = None, proc: str = "/proc") -> None:
+    """Add what the doctor looks at besides drift: how containers were made, doors and ways, and
+    what is in the secrets (never shown). Nothing of Docker's while that is away."""
+    run = run or output
+    facts["wrong_secrets"] = wrong_secrets(config)
+    if not facts["docker_error"]:
+        facts["made"] = doctor_made.gather(config, facts["inspected"], run, proc)
+        facts["doors"] = doctor_doors.gather(config, run, facts["data"]["present"])
+
+
+def wrong_secrets(config: dict[str, Any]) -> dict[str, str]:
+    """Return {path: problem} of secrets and filled-in files, by their content."""
+    try:
+        found = mediastack_secrets.check(foresight.settled(config), {})
+    except SecretError as error:
+        return {os.path.join(config["paths"]["etc"], "secrets"): str(error)}
+    return {one["path"]: one["problem"] for one in found}
 
 
 def docker_facts(config: Mapping[str, Any], docker: Docker, run: Run, proc: str) -> Facts:
@@ -93,6 +132,7 @@ def units(config: Mapping[str, Any], run: Run, proc: str) -> dict[str, dict[str,
     """Return {unit: its UNIT_PROPERTIES and, when it has a process, "Release" (what that process
     was started with)}, from one call."""
     names = [entry["name"] for entry in config["units"]]
+    names += [one for one in map(started_by, names) if one]
     if not names:
         return {}
     shown = run(("systemctl", "show", f"--property={UNIT_PROPERTIES}", "--", *names)) or ""
@@ -106,6 +146,12 @@ def units(config: Mapping[str, Any], run: Run, proc: str) -> dict[str, dict[str,
             properties["Release"] = _release(f"{proc}/{pid}/environ")
         found[properties["Id"]] = properties
     return found
+
+
+def started_by(unit: str) -> str:
+    """Return the service that a timer or a path starts, "" for another unit."""
+    stem, _, kind = unit.rpartition(".")
+    return f"{stem}.service" if kind in ("timer", "path") else ""
 
 
 def secrets(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -154,6 +200,15 @@ def files(wanted: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
                 "sha256": _sha256(entry["path"]) if kind == "file" and entry.get("sha256") else "",
             }
     return found
+
+
+def mounted_inside(config: Mapping[str, Any], proc: str) -> list[str]:
+    """Return the mount points below /data: other file systems, where no hardlink leads."""
+    below = f"{config['paths']['data'].rstrip('/')}/"
+    with contextlib.suppress(OSError), open(f"{proc}/1/mountinfo", encoding="utf-8") as stream:
+        points = [line.split()[4] for line in stream]
+        return [one for one in points if one.startswith(below)]
+    return []
 
 
 def synchronised(run: Run) -> bool | None:

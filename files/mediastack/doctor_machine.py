@@ -27,13 +27,15 @@ RECORD = "managed.json"
 
 def gather(config: Config, run: Run, proc: str = "/proc") -> dict[str, Any]:
     """Return {"packages": {name: dpkg's status} or None, "user","group": the name or "",
-    "engine_older": whether Docker started before daemon.json changed, "leftovers": [path]}."""
+    "engine_older": whether Docker started before daemon.json changed, "leftovers": [path],
+    "environment": whether that of the host programs is complete}."""
     return {
         "packages": packages(config.get("packages", []), run),
         "user": _name(pwd.getpwuid, config["host"].get("puid", 0)),
         "group": _name(grp.getgrgid, config["host"].get("pgid", 0)),
         "engine_older": engine_older(run, proc),
         "leftovers": leftovers(config),
+        "environment": os.path.isfile(f"{config['paths']['program']}/venv/complete"),
     }
 
 

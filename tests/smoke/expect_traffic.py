@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import render
+from mediastack.probes import TUNNEL
 from tests.smoke.expect_containers import find, manage, stopped_by
 from tests.smoke.expect_files import DEPLOY
-from tests.smoke.expected import TUNNEL, Expected
+from tests.smoke.expected import Expected
 
 Observed = dict[str, Any]
 RESTART = "fix: systemctl restart docker"

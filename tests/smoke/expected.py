@@ -17,30 +17,11 @@ import distributions
 import host_configuration
 import layout
 import render
+from mediastack.probes import PROXY_ANSWERS
 from service import Service
 from settings import Settings, enabled
 
 Entry = dict[str, Any]
-# Gluetun's name for its device.
-TUNNEL = "tun0"
-# What each kind of socket proxy is asked, and its answer. A restart of a container that does not
-# exist is "not found" by Docker itself: the request went through and did nothing.
-PROXY_ANSWERS = {
-    "read": {
-        "GET /containers/json?limit=1": 200,
-        "GET /images/json": 200,
-        "POST /containers/NO-CONTAINER/restart": 403,
-        "POST /containers/create": 403,
-        "GET /secrets": 403,
-    },
-    "heal": {
-        "GET /containers/json?limit=1": 200,
-        "POST /containers/NO-CONTAINER/restart": 404,
-        "POST /containers/NO-CONTAINER/exec": 403,
-        "POST /containers/create": 403,
-        "GET /images/json": 403,
-    },
-}
 UNKNOWN = {
     "host_name": "host",
     "python": [3, 11],

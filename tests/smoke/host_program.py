@@ -10,17 +10,23 @@ under a key of this one question.
 
 import concurrent.futures
 import contextlib
-import http.client
 import json
 import os
 import socket
 import struct
 import subprocess
 import time
-import urllib.parse
 from typing import Any
 
-from tests.smoke.host_probes import digests, hardlinks, lock, proxy_answers, reach, tunnel
+from mediastack.probes import (
+    digests,
+    hardlinks,
+    lock,
+    proxy_answers,
+    reach,
+    tunnel,
+    web_answer,
+)
 from tests.smoke.host_readers import (
     inspect,
     look,
@@ -33,7 +39,6 @@ from tests.smoke.host_readers import (
     units,
 )
 
-URL_TIMEOUT_SECONDS = 3
 DATA_DEADLINE_SECONDS = 3
 SETTLE_SECONDS = 15
 SHORTEST_SECRET = 8
@@ -125,21 +130,6 @@ def number(hexadecimal: str) -> str:
     return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
 
 
-def answer(url: str) -> "int | str":
-    """The HTTP status of a URL, or why there is none."""
-    parts = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(
-        parts.hostname or "", parts.port, timeout=URL_TIMEOUT_SECONDS
-    )
-    try:
-        connection.request("GET", parts.path or "/")
-        return connection.getresponse().status
-    except (OSError, http.client.HTTPException) as error:
-        return str(error) or type(error).__name__
-    finally:
-        connection.close()
-
-
 def data_answers(sentinel: str) -> bool:
     """Whether /data can be looked at: on a dead mount a stat hangs where no signal reaches."""
     child = subprocess.Popen(
@@ -201,7 +191,7 @@ def observe(spec: "dict[str, Any]") -> "dict[str, Any]":
             "user": pool.submit(run, "getent", "passwd", str(spec["uid"])),
             "group": pool.submit(run, "getent", "group", str(spec["gid"])),
         }
-        urls = {url: pool.submit(answer, url) for url in spec["urls"]}
+        urls = {url: pool.submit(web_answer, url) for url in spec["urls"]}
         slow["packet_filter"] = pool.submit(run, "iptables-save")
         slow["unfilled"] = pool.submit(unfilled, spec["program"])
         slow["lock_holder"] = pool.submit(lock, spec["lock"])

@@ -8,7 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SENT_ALONG = ("host_readers", "host_probes")
+PROGRAM = HERE / "host_program.py"
+SENT_ALONG = {
+    "tests.smoke.host_readers": HERE / "host_readers.py",
+    "mediastack.probes": HERE.parent.parent / "files" / "mediastack" / "probes.py",
+}
 # A module that is found by its name without being a file.
 MODULE = """
 import sys, types
@@ -19,10 +23,8 @@ exec({source!r}, vars(sys.modules[{name!r}]))
 
 def program() -> str:
     """Python source that defines `observe`, for a host where this checkout is not."""
-    along = [MODULE.format(name=f"tests.smoke.{name}", source=text(name)) for name in SENT_ALONG]
-    return "".join(along) + text("host_program")
-
-
-def text(name: str) -> str:
-    """The source of one module."""
-    return (HERE / f"{name}.py").read_text(encoding="utf-8")
+    along = [
+        MODULE.format(name=name, source=path.read_text(encoding="utf-8"))
+        for name, path in SENT_ALONG.items()
+    ]
+    return "".join(along) + PROGRAM.read_text(encoding="utf-8")

@@ -182,6 +182,9 @@ def facts() -> dict[str, Any]:
         {
             "docker_error": "",
             "state_error": "",
+            "wrong_secrets": {},
+            "made": {},
+            "doors": {},
             "info": {"LiveRestoreEnabled": True, "LoggingDriver": "json-file"},
             "observation": observation(),
             "image_lock": {

@@ -77,7 +77,7 @@ def observed(expected: Expected) -> dict[str, Any]:
         "images": {
             f"image-{name}": {
                 "RepoDigests": [f"{one.image.removeprefix('docker.io/')}@{DIGEST}"],
-                "Config": {},
+                "Config": {"Env": ["PATH=/usr/bin"]},
             }
             for name, one in expected.services.items()
         },
@@ -138,7 +138,50 @@ def observed(expected: Expected) -> dict[str, Any]:
             "hardlink": "",
         },
         "data_record": {"is_mount": False},
+        "given": digests(expected),
+        "digests": digests(expected),
+        "unfilled": {},
+        "links_inside": {"sonarr": "", "radarr": ""},
+        "packet_filter": packet_filter(expected),
+        "proxies": {
+            name: dict(questions)
+            for kind in sockets
+            if kind
+            for name, questions in expected.proxies(kind).items()
+        },
+        "tunnel": {
+            "devices": ["lo", "tun0", "eth0"],
+            "settings": {"Session\\Interface": "tun0", "Session\\InterfaceName": "tun0"},
+        },
+        "reach": {"plex": ""},
+        "lock_holder": "",
     }
+
+
+def digests(expected: Expected) -> dict[str, str]:
+    """One digest per secret; a copy has that of its original."""
+    return {
+        f"{one['service']}/{one['name']}": one["source"] or f"{one['service']}/{one['name']}"
+        for one in expected.config["secrets"]
+    }
+
+
+def packet_filter(expected: Expected) -> str:
+    """What iptables-save prints of Docker's rules, in short."""
+    ports = [
+        f"-A DOCKER -d 192.0.2.1/32 -p tcp -m tcp --dport {port.split(':')[1]} -j DNAT --to x"
+        for name in expected.services
+        for port in expected.ports(name)
+    ]
+    subnet = expected.config["network"]["subnet"]
+    return "\n".join(
+        [
+            "-A FORWARD -j DOCKER-USER",
+            f"-A POSTROUTING -s {subnet} ! -o br-1 -j MASQUERADE",
+            "-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER",
+            *ports,
+        ]
+    )
 
 
 def unit(name: str, release: str) -> dict[str, str]:
@@ -215,10 +258,14 @@ def container(expected: Expected, name: str) -> dict[str, Any]:
         "Name": f"/{name}",
         "Image": f"image-{name}",
         "Config": {
+            "Env": [
+                "PATH=/usr/bin",
+                *(f"{key}={value}" for key, value in expected.environment_of(name).items()),
+            ],
             "Labels": {
                 "io.mediastack.service": name,
                 "io.mediastack.config": entry["config_hash"],
-            }
+            },
         },
         "State": {
             "Running": True,

@@ -22,6 +22,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     sent: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
     monkeypatch.setattr(config, "load", house.config)
     monkeypatch.setattr(doctor_facts, "gather", lambda *_: facts)
+    monkeypatch.setattr(doctor_facts, "more", lambda *_: None)
     monkeypatch.setattr(notify, "send", lambda *given, **named: sent.append((given, named)))
     return {"facts": facts, "sent": sent}
 

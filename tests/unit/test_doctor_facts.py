@@ -220,7 +220,7 @@ def test_data_is_not_touched_while_its_sentinel_is_missing(
     monkeypatch.setattr(os, "statvfs", touched)
     docker: Docker = Away()  # type: ignore[assignment]
     facts = doctor_facts.gather(config, docker, run=lambda _: None)
-    assert facts["data"] == {"present": False, "hardlink_error": None}
+    assert facts["data"] == {"present": False, "inside": [], "hardlink_error": None}
     assert not [path for path in facts["files"] if path.startswith(data)]
     assert data not in facts["disks"]
 

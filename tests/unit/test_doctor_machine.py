@@ -140,7 +140,7 @@ def test_without_a_readable_record_nothing_is_called_left_over(
 
 def test_gather_names_the_owner_of_a_known_and_an_unknown_number(tmp_path: Path) -> None:
     config = {
-        "paths": {"state": str(tmp_path), "etc": str(tmp_path)},
+        "paths": {"state": str(tmp_path), "etc": str(tmp_path), "program": str(tmp_path)},
         "files": [],
         "host": {"puid": 0, "pgid": 4_000_000_000},
     }

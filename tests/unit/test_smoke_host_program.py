@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from mediastack import probes
 from tests.smoke import host_program, host_readers, host_source
 
 
@@ -82,13 +83,13 @@ def server() -> Any:
 
 
 def test_any_http_status_is_an_answer(server: Any) -> None:
-    assert host_program.answer(f"http://127.0.0.1:{server.server_port}") == 404
+    assert probes.web_answer(f"http://127.0.0.1:{server.server_port}") == 404
 
 
 def test_a_closed_port_says_why() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        assert "refused" in str(host_program.answer(f"http://127.0.0.1:{free.getsockname()[1]}"))
+        assert "refused" in str(probes.web_answer(f"http://127.0.0.1:{free.getsockname()[1]}"))
 
 
 def test_a_hardlink_is_tried_and_leaves_nothing(tmp_path: Path) -> None:

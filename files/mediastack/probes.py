@@ -1,9 +1,10 @@
 """What has to be tried on a host rather than read: links from inside, proxies' answers, the lock.
 
-Sent along with host_program.py, so standard library only, and Python 3.10 or newer. Each probe
-leaves nothing behind: hidden names are removed, a container that is asked for does not exist, a
-lock is given back at once. What may hang (a mount that is dead inside a container) is done by a
-child with a deadline, which is left behind rather than waited for.
+The doctor tries it here, and the smoke suite sends this module along with its reader: standard
+library only, Python 3.10 or newer, and nothing of this package. Each probe leaves nothing behind:
+hidden names are removed, a container that is asked for does not exist, a lock is given back at
+once. What may hang (a mount that is dead inside a container) is done by a child with a deadline,
+which is left behind rather than waited for.
 """
 
 import fcntl
@@ -16,13 +17,33 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 from typing import Any
-
-from tests.smoke.host_readers import read, run
 
 PROBE_SECONDS = 5
 PROXY_SECONDS = 3
 LOCK_SECONDS = 10
+COMMAND_SECONDS = 15
+# Gluetun's name for its device.
+TUNNEL = "tun0"
+# What each kind of socket proxy is asked, and its answer. A restart of a container that does not
+# exist is "not found" by Docker itself: the request went through and did nothing.
+PROXY_ANSWERS = {
+    "read": {
+        "GET /containers/json?limit=1": 200,
+        "GET /images/json": 200,
+        "POST /containers/NO-CONTAINER/restart": 403,
+        "POST /containers/create": 403,
+        "GET /secrets": 403,
+    },
+    "heal": {
+        "GET /containers/json?limit=1": 200,
+        "POST /containers/NO-CONTAINER/restart": 404,
+        "POST /containers/NO-CONTAINER/exec": 403,
+        "POST /containers/create": 403,
+        "GET /images/json": 403,
+    },
+}
 # No container has it, so a proxy that lets the request through does no harm.
 NO_CONTAINER = "0" * 64
 # Runs as the account that owns the media, in directories that root has opened: a process's root
@@ -62,6 +83,39 @@ try:
 except OSError as error:
     print(error)
 """
+
+
+def run(*command: str) -> str:
+    """The output of a command; "" when it cannot run."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout
+
+
+def read(path: str) -> str:
+    """The text of a file; "" when it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as handle:
+            return handle.read()
+    except OSError:
+        return ""
+
+
+def web_answer(url: str) -> "int | str":
+    """The HTTP status of a URL, or why there is none."""
+    parts = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PROXY_SECONDS)
+    try:
+        connection.request("GET", parts.path or "/")
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        return str(error) or type(error).__name__
+    finally:
+        connection.close()
 
 
 def inside(container: "dict[str, Any]", path: str) -> str:
@@ -171,7 +225,7 @@ def lock(path: str) -> str:
 
 
 def digests(top: str, names: "list[str]", key: str) -> "dict[str, str]":
-    """{secret: HMAC of its content} under a key that came with this question and is kept nowhere."""
+    """{secret: HMAC of its content} under the key of this question, which nobody keeps."""
     found = {}
     for name in names:
         try:
