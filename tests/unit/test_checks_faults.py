@@ -91,4 +91,5 @@ def test_the_doctor_agrees_only_about_the_same_subject() -> None:
     killers = (("containers.runs", "sonarr"),)
     assert doctor.agrees(killers, {("healthy", "sonarr")})
     assert not doctor.agrees(killers, {("healthy", "radarr"), ("mounts", "sonarr")})
+    assert doctor.agrees((("containers.user", "sonarr"),), {("running", "sonarr")})
     assert doctor.agrees((("host.data", ""),), {("data", "/data")})
