@@ -77,7 +77,8 @@ def of_life(expected: Expected, service: Service) -> Iterator[Fault]:
         yield Fault(
             "container paused", name, f"docker pause {name} >/dev/null",
             # Autoheal may have restarted it meanwhile.
-            f"{{ docker unpause {name} || docker start {name}; }} >/dev/null 2>&1", (("networks.web_interface", name),), own,
+            f"{{ docker unpause {name} || docker start {name}; }} >/dev/null 2>&1",
+            (("networks.web_interface", name),), own,
         )  # fmt: skip
     wish = json.dumps({name: {"by": "check", "reason": "check", "at": "2026-01-01T00:00:00Z"}})
     yield Fault(
