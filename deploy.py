@@ -22,6 +22,7 @@ entries, config = layout.build(
     packages=distributions.packages(seen.distribution, wanted.docker.source),
 )
 
+base.before(wanted, entries)
 base.files(entries)
 base.packages(wanted, seen)
 base.account(wanted)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Usage: stack-manage.sh <stack|all> <verb> [service ...]
-#        stack-manage.sh status|doctor|drift|history|version|notify-test|help [...]
+#        stack-manage.sh status|doctor|drift|history|version|notify-test|uninstall|help [...]
 # Summary: Look after the media stacks of this host.
 #
 # A stack is a directory of /opt/mediastack/stacks (downloads, media, ops);
@@ -26,7 +26,6 @@
 #       Run a command inside the container of a service.
 #
 # Verbs of the whole host:
-#
 #   status [--json]
 #       Every service: zone, state, health, namespace, image, address, intent.
 #   doctor [--json] [--notify]
@@ -39,6 +38,9 @@
 #       Release of this stack, and the versions of Docker and Compose.
 #   notify-test
 #       Send a test message through the notification path.
+#   uninstall [--purge] [--dry-run] [--yes]
+#       Remove the stack from this host. Media stay; app state, backups and secrets
+#       go only with --purge.
 #   help [verb]
 #       This text, or what it says about one verb.
 #
@@ -52,7 +54,7 @@ readonly ROOT="${MEDIASTACK_ROOT:-}"
 readonly STACKS_DIRECTORY="$ROOT/opt/mediastack/stacks"
 readonly MEDIASTACK="$ROOT/opt/mediastack/bin/mediastack"
 readonly STACK_VERBS=(up down restart pull logs ps config exec)
-readonly HOST_VERBS=(status doctor drift history version notify-test help)
+readonly HOST_VERBS=(status doctor drift history version notify-test uninstall help)
 
 main() {
   if [[ "${1:-}" == --debug ]]; then
@@ -65,7 +67,7 @@ main() {
     -h | --help) help ;;
     help) shift && help "$@" ;;
     --complete) shift && complete_words "$@" ;;
-    status | doctor | drift | history | version | notify-test) host_verb "$@" ;;
+    status | doctor | drift | history | version | notify-test | uninstall) host_verb "$@" ;;
     -*) usage_error "unknown option '$1' (stack-manage.sh help)" ;;
     *) stack_verb "$@" ;;
   esac
@@ -132,6 +134,7 @@ host_verb() {
     case "$verb $word" in
       'status --json' | 'doctor --json' | 'drift --json' | 'history --json') ;;
       'doctor --notify' | 'drift --notify') ;;
+      'uninstall --purge' | 'uninstall --dry-run' | 'uninstall --yes') ;;
       'history -n') [[ "${1:-}" =~ ^[0-9]+$ ]] || usage_error "history -n needs a number"; shift ;;
       'history --subject') (($#)) || usage_error "history --subject needs a name"; shift ;;
       *) usage_error "$verb does not take '$word' (stack-manage.sh help $verb)" ;;
@@ -185,11 +188,10 @@ check_options() {
 # share of the services to the program that takes the lock and records what the user wants. A stack
 # that fails does not keep the next from its turn.
 change() {
-  local verb="$1" chosen stack service share known failed=0 unknown
+  local verb="$1" chosen stack service share known failed=0 unknown work=()
   read -ra chosen <<<"$2"
   shift 2
   unknown=" $* "
-  local work=()
   for stack in "${chosen[@]}"; do
     share="$stack"
     if (($#)); then
@@ -267,14 +269,12 @@ complete_words() {
     status) printf '%s\n' --json ;;
     doctor | drift) printf '%s\n' --json --notify ;;
     history) printf '%s\n' -n --subject --json ;;
+    uninstall) printf '%s\n' --purge --dry-run --yes ;;
     help) (($# > 1)) || printf '%s\n' "${STACK_VERBS[@]}" "${HOST_VERBS[@]}" ;;
     *)
       contains "$1" all "${known[@]}" || return 0
-      if (($# == 1)); then
-        printf '%s\n' "${STACK_VERBS[@]}"
-      else
-        complete_stack_verb "$@"
-      fi
+      (($# > 1)) || printf '%s\n' "${STACK_VERBS[@]}"
+      (($# == 1)) || complete_stack_verb "$@"
       ;;
   esac
 }

@@ -1,9 +1,11 @@
 """Distribution packages: which are missing, and installing them in one go.
 
 apt-get update runs only when something is missing, so an unchanged host is never touched; a
-half-finished dpkg run of somebody killed is completed first; another apt is waited for.
+half-finished dpkg run of somebody killed is completed first; another apt is waited for. What apt is
+about to add, dependencies included, is noted first for an uninstall (see before.py).
 """
 
+import json
 import os
 import subprocess
 import urllib.request
@@ -51,6 +53,34 @@ def add_repository(repository: "dict[str, str]") -> None:
         handle.write(repository["text"])
 
 
+def coming(names: "list[str]") -> "list[str]":
+    """What an installation would add that is not there now, in apt's own words."""
+    said = subprocess.run(
+        [*APT, "-s", "install", "-y", "--no-install-recommends", *names],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = [line.split() for line in said.stdout.splitlines() if line.startswith("Inst ")]
+    # "Inst name [old version] (new version …)": with an old one it is an upgrade.
+    return [words[1] for words in found if not words[2].startswith("[")]
+
+
+def note(path: str, names: "list[str]") -> None:
+    """Add packages to the note of what was not there; a host without the note gets none."""
+    try:
+        with open(path, encoding="utf-8") as handle:
+            before = json.load(handle)
+    except (FileNotFoundError, ValueError):
+        return
+    before["packages"] = sorted({*before.get("packages", []), *names})
+    with open(f"{path}.new", "w", encoding="utf-8") as handle:
+        json.dump(before, handle, indent=1, sort_keys=True)
+        handle.flush()
+        os.fsync(handle.fileno())
+    os.replace(f"{path}.new", path)
+
+
 def apply(spec: "dict[str, Any]") -> "list[str]":
     """Install what is missing; services of new packages start with the configuration in place."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -61,6 +91,7 @@ def apply(spec: "dict[str, Any]") -> "list[str]":
         add_repository(spec["repository"])
     subprocess.run(["dpkg", "--configure", "-a"], check=True, env=environment)
     subprocess.run([*APT, "-qq", "update"], check=True, env=environment)
+    note(spec["before"], coming(wanted))
     subprocess.run(
         [*APT, "-qq", "install", "-y", "--no-install-recommends", *wanted],
         check=True,

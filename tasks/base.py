@@ -14,6 +14,25 @@ from tasks.preflight import Seen
 
 
 @deploy("Base")
+def before(settings: Settings, entries: list[Entry]) -> None:
+    """What was here before the first deploy is noted, ahead of any change: uninstall needs it."""
+    operations.converge(
+        name="Note of what was here",
+        module="before",
+        wanted=Wanted(
+            {
+                "record": f"{STATE}/before.json",
+                "managed": f"{STATE}/managed.json",
+                "daemon_json": "/etc/docker/daemon.json",
+                "directories": [one["path"] for one in entries if one["kind"] == "directory"],
+                "uid": settings.host.puid,
+                "gid": settings.host.pgid,
+            }
+        ),
+    )
+
+
+@deploy("Base")
 def files(entries: list[Entry]) -> None:
     """All managed files and directories are in place, and nothing of ours that left."""
     operations.tree(
@@ -31,6 +50,7 @@ def packages(settings: Settings, seen: Seen) -> None:
         module="packages",
         wanted=Wanted(
             {
+                "before": f"{STATE}/before.json",
                 "packages": list(distributions.packages(seen.distribution, settings.docker.source)),
                 "repository": distributions.docker_repository(seen.distribution)
                 if source == "docker"

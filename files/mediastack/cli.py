@@ -33,6 +33,7 @@ VERBS: dict[str, str] = {
     "shutdown": "shutdown",
     "snapshot": "snapshot",
     "status": "status",
+    "uninstall": "uninstall",
     "up": "stack_verbs:up",
     "version": "version",
     "wait-healthy": "wait_healthy",

@@ -24,6 +24,7 @@ drift
 history
 version
 notify-test
+uninstall
 help"
 }
 
@@ -79,4 +80,5 @@ homepage"
   [[ "$(completed downloads restart sonarr q)" == qbittorrent ]]
   [[ "$(completed history --j)" == --json ]]
   [[ "$(completed help notify)" == notify-test ]]
+  [[ "$(completed uninstall --p)" == --purge ]]
 }

@@ -18,6 +18,13 @@ mediastack <version>
 mediastack <notify-test>"
 }
 
+@test "uninstall is handed on with its options" {
+  manage uninstall --purge --dry-run
+  manage uninstall --yes
+  assert_calls "mediastack <uninstall> <--purge> <--dry-run>
+mediastack <uninstall> <--yes>"
+}
+
 @test "history takes a count, a subject and --json" {
   manage history -n 5 --subject "a b" --json
   assert_calls "mediastack <history> <-n> <5> <--subject> <a b> <--json>"
@@ -36,6 +43,7 @@ mediastack <notify-test>"
   assert_usage_error history -n many
   assert_usage_error history --subject
   assert_usage_error notify-test now
+  assert_usage_error uninstall --everything
 }
 
 @test "without root they say so" {

@@ -26,6 +26,7 @@ FAULTS = {
     "mounts": ("host-path-created", "/data/media/x below the mount point changed"),
     "secrets": ("mounted", "check-leak can read"),
     "smoke-mutations": ("cries-wolf", "false alarm in clean run"),
+    "uninstall": ("careless", "config stays, and it is gone"),
     "drift": ("silent-dry", "--dry does not name"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import stat
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +26,10 @@ class Apt:
             lines = [f"{name} installed" for name in wanted if name in self.installed]
             lines += ["removed-once config-files", "half half-installed", "no not-installed"]
             return SimpleNamespace(stdout="\n".join(lines) + "\n", returncode=1)
+        if "-s" in command:
+            names = command[command.index("--no-install-recommends") + 1 :]
+            lines = [f"Inst {name} (1.0 Debian:13 [amd64])" for name in [*names, "dependency"]]
+            return SimpleNamespace(stdout="\n".join(lines) + "\n", returncode=0)
         self.calls.append(command)
         assert more["check"] is True
         assert more["env"]["DEBIAN_FRONTEND"] == "noninteractive"
@@ -41,7 +46,7 @@ def apt(monkeypatch: pytest.MonkeyPatch) -> Apt:
 
 
 def spec(*names: str, repository: dict[str, str] | None = None) -> dict[str, Any]:
-    return {"packages": list(names), "repository": repository}
+    return {"packages": list(names), "repository": repository, "before": "/nowhere/before.json"}
 
 
 def test_what_is_missing_is_a_difference(apt: Apt) -> None:
@@ -67,6 +72,25 @@ def test_only_what_is_missing_is_installed_after_one_update(apt: Apt) -> None:
     assert install[-2:] == ["docker.io", "docker-cli"]
     assert "procps" not in install
     assert packages.check(spec("procps", "docker.io", "docker-cli")) == []
+
+
+def test_what_comes_is_noted_with_its_dependencies_before_it_is_installed(
+    apt: Apt, tmp_path: Path
+) -> None:
+    note = tmp_path / "before.json"
+    note.write_text('{"packages": []}')
+    seen: list[str] = []
+    real = apt.run
+
+    def run(command: list[str], **more: Any) -> Any:
+        if "install" in command and "-s" not in command:
+            seen.append(note.read_text())
+        return real(command, **more)
+
+    packages.subprocess.run = run  # type: ignore[assignment]
+    packages.apply({**spec("docker.io"), "before": str(note)})
+    assert seen == [note.read_text()]
+    assert json.loads(note.read_text()) == {"packages": ["dependency", "docker.io"]}
 
 
 def test_another_apt_is_waited_for(apt: Apt) -> None:
