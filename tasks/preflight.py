@@ -188,6 +188,11 @@ def paths(settings: Settings) -> dict[str, str]:
     }
 
 
+def may_be_older() -> bool:
+    """Whether this run's --data allows an older release over a newer one."""
+    return str(host.data.get(ALLOW_DOWNGRADE)).lower() == "true"
+
+
 def check(settings: Settings) -> Seen:
     """Read the host once. Raise PyinfraError naming every problem; nothing has changed then."""
     facts = host.get_fact(
@@ -195,7 +200,7 @@ def check(settings: Settings) -> Seen:
     )
     if facts is None:
         raise PyinfraError(f"{host.name}: python3 is missing; fix: apt-get install python3")
-    found = problems(settings, facts, downgrade=bool(host.data.get(ALLOW_DOWNGRADE)))
+    found = problems(settings, facts, downgrade=may_be_older())
     if found:
         raise PyinfraError("\n".join(f"{host.name}: {one}" for one in found))
     distribution = distributions.find(facts["os_release"])

@@ -30,7 +30,7 @@ LOG = """
 
 def test_versions_sort_by_number_and_a_development_version_comes_before_its_release() -> None:
     ordered = ["0.1.0", "0.2.0-dev", "0.2.0", "0.10.0", "1.0.0"]
-    assert sorted(reversed(ordered), key=releases.order) == ordered
+    assert sorted(set(ordered), key=releases.order) == ordered
     assert releases.order("0.1.0+abc") == releases.order("0.1.0+def")
     assert not releases.is_older("nonsense", "0.1.0")
 

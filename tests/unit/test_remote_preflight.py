@@ -194,6 +194,7 @@ def test_this_machine_answers_with_everything_the_rules_read(tmp_path: Path) -> 
         "addresses": list,
         "listeners": list,
         "our_ports": list,
+        "release": str,
         "daemon_json": str,
     }
     assert found["places"].keys() == paths.keys()

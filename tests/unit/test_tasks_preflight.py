@@ -217,7 +217,8 @@ def asked(facts: Facts | None, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         calls.append((fact, arguments))
         return copy.deepcopy(facts)
 
-    monkeypatch.setattr(preflight, "host", SimpleNamespace(name="box", get_fact=get_fact))
+    host = SimpleNamespace(name="box", get_fact=get_fact, data={})
+    monkeypatch.setattr(preflight, "host", host)
     return calls
 
 
@@ -283,3 +284,16 @@ def test_a_host_with_a_newer_release_is_refused_unless_the_user_says_otherwise(
     assert "99.0.0+abc, newer than this checkout's" in problem
     assert "--data allow_downgrade=true" in problem
     assert preflight.problems(settings, facts, downgrade=True) == []
+
+
+@pytest.mark.parametrize(("said", "deployed"), [("true", True), (True, True), ("false", False)])
+def test_a_downgrade_is_what_the_command_line_says(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, said: Any, deployed: bool
+) -> None:
+    asked({**good(), "release": "99.0.0+abc"}, monkeypatch)
+    preflight.host.data["allow_downgrade"] = said
+    if deployed:
+        assert preflight.check(settings).host_name == "box"
+    else:
+        with pytest.raises(PyinfraError, match="newer than this checkout"):
+            preflight.check(settings)

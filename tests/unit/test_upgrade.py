@@ -136,7 +136,10 @@ def test_what_the_host_finds_is_told(old: Any, config: Any, kind: str) -> None:
 def running() -> tuple[dict[str, Any], dict[str, Any]]:
     """A small house in which all runs as configured, and what is observed of it."""
     house: SimulatedDocker = running_house()
-    return house.config, house.observation()
+    observation = house.observation()
+    for container in observation["containers"]:
+        container |= {"stale_mounts": [], "mounted_files": []}
+    return house.config, observation
 
 
 def test_containers_are_what_the_plan_says_and_images_that_are_not_here_are_pulled() -> None:
@@ -158,7 +161,6 @@ def test_containers_are_what_the_plan_says_and_images_that_are_not_here_are_pull
 def test_a_mounted_file_that_is_replaced_means_a_new_container(problem: str, anew: bool) -> None:
     config, observation = running()
     for container in observation["containers"]:
-        container |= {"stale_mounts": [], "mounted_files": []}
         if container["name"] == "seerr":
             container["mounted_files"] = [("/etc/mediastack/secrets/seerr/key", "/run/key")]
     change = [{"path": "/etc/mediastack/secrets/seerr/key", "problem": problem}]
