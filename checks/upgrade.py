@@ -64,7 +64,7 @@ def last_release() -> Iterator[Path]:
             raise CheckError(str(error)) from error
         made = checkout.copy(unpacked, Path(directory) / "checkout")
         for name in checkout.LINKED:
-            (made / name).symlink_to((checkout.ROOT / name).resolve())
+            (made / name).symlink_to((releases.ROOT / name).resolve())
         yield made
 
 
@@ -75,23 +75,22 @@ def from_last_release(context: Context) -> None:
         done = box.deploy(host, sources=old)
         context.figure("seconds_deploy_last_release", done.seconds)
     with context.planted():
-        upgrade(context, context.fault_sources or host.sources)
+        upgrade(context, context.fault_sources or host.sources, "to_this")
     smoke(context)
 
 
 def to_next_release(context: Context) -> None:
-    """This checkout is deployed, and then a release with a change of every kind; and no way back."""
+    """This checkout is deployed, then a release with a change of every kind; and no way back."""
     host = context.box
     box.deploy(host)
-    with newer.release(host.sources) as sources:
-        with context.planted():
-            if context.fault_sources is not None:
-                for path in ("upgrade.py", "upgrade_check.py"):
-                    (sources / path).write_bytes((context.fault_sources / path).read_bytes())
-            told = upgrade(context, sources)
-            for kind in sorted(newer.KINDS - {one["kind"] for one in told}):
-                context.violation(f"no line of the kind {kind} for the next release")
-            back(context)
+    with newer.release(host.sources) as sources, context.planted():
+        if context.fault_sources is not None:
+            for path in ("upgrade.py", "upgrade_check.py"):
+                (sources / path).write_bytes((context.fault_sources / path).read_bytes())
+        told = upgrade(context, sources, "to_next")
+        for kind in sorted(newer.KINDS - {one["kind"] for one in told}):
+            context.violation(f"no line of the kind {kind} for the next release")
+        back(context)
 
 
 def back(context: Context) -> None:
@@ -104,7 +103,7 @@ def back(context: Context) -> None:
         context.violation(f"the refused deploy changed {text}")
 
 
-def upgrade(context: Context, sources: Path) -> list[dict[str, str]]:
+def upgrade(context: Context, sources: Path, figures: str) -> list[dict[str, str]]:
     """Say what `sources` would change, deploy it, compare; return what was said."""
     host = context.box
     runtime.wait_until("the box is quiet", lambda: unwell(context), ground.SETTLE_SECONDS)
@@ -116,7 +115,7 @@ def upgrade(context: Context, sources: Path) -> list[dict[str, str]]:
         context.violation(f"scripts/upgrade-check changed {text}")
     context.control("that there is something to change", bool(told))
     done = box.deploy(host, "-y", sources=sources)
-    context.figure("seconds_deploy", done.seconds)
+    context.figure(f"{figures}_seconds_deploy", done.seconds)
     now = box.inside(host, "kept")
     after = box.inside(host, "managed")["state"]
     moved = {
@@ -130,8 +129,9 @@ def upgrade(context: Context, sources: Path) -> list[dict[str, str]]:
     unchanged(context, kept, now, said(told, "secret"))
     if again := [one for one in ask(context, sources) if one["kind"] != "stopped"]:
         context.violation(f"after the deploy upgrade-check still names {again[:3]}")
-    context.figure("containers_made_anew", len(moved))
-    context.figure("paths_changed", len(files(seen, after)))
+    context.figure(f"{figures}_containers_made_anew", len(moved))
+    context.figure(f"{figures}_lines", len(told))
+    context.figure(f"{figures}_paths_changed", len(files(seen, after)))
     return told
 
 
