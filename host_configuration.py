@@ -20,7 +20,7 @@ STATE = "/var/lib/mediastack"
 RUNTIME = "/run/mediastack"
 TEMPLATES = f"{PROGRAM}/templates"
 STACKS = ("downloads", "media", "ops")
-VERSION = "0.1.0"
+VERSION = "0.2.0-dev"
 # Name and kind of every unit that must be enabled and active; each has a smoke check.
 UNITS = (
     ("mediastack-shutdown.service", "service"),

@@ -123,6 +123,16 @@ def socket_holders(wanted: set[str]) -> dict[str, str]:
     return found
 
 
+def release() -> str:
+    """The version that was deployed last ("0.1.0+build"), "" before the first deploy."""
+    for line in read("/etc/mediastack/mediastack.toml").splitlines():
+        if line.startswith("["):
+            break
+        if line.startswith("release = "):
+            return line.partition(" = ")[2].strip('"')
+    return ""
+
+
 def our_ports() -> list[int]:
     """Ports held by containers of ours (a running Plex sits on the host's network)."""
     if not shutil.which("docker"):
@@ -170,5 +180,6 @@ def check(spec: dict[str, Any]) -> dict[str, Any]:
         "addresses": addresses(),
         "listeners": listeners(),
         "our_ports": our_ports(),
+        "release": release(),
         "daemon_json": daemon,
     }

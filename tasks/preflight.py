@@ -18,7 +18,9 @@ from pyinfra import host
 from pyinfra.api.exceptions import PyinfraError
 
 import distributions
+import releases
 from facts import Answer, program
+from host_configuration import VERSION
 from settings import Settings, enabled
 
 Facts = dict[str, Any]
@@ -28,6 +30,7 @@ WITHOUT_HARDLINKS = {"exfat", "vfat", "msdos"}
 EARLIEST_TIME = 1735689600
 CLOCK_TOLERANCE_SECONDS = 300
 GIB = 1 << 30
+ALLOW_DOWNGRADE = "allow_downgrade"
 
 
 @dataclass(frozen=True)
@@ -154,9 +157,21 @@ def docker_problems(facts: Facts) -> Iterator[str]:
         )
 
 
-def problems(settings: Settings, facts: Facts) -> list[str]:
-    """All that stands in the way, each with its fix."""
+def release_problems(facts: Facts) -> Iterator[str]:
+    """What a newer release wrote may mean nothing to an older one."""
+    deployed = facts.get("release", "")
+    if releases.is_older(VERSION, deployed):
+        yield (
+            f"the host has release {deployed}, newer than this checkout's {VERSION}; fix: git pull,"
+            " or, knowing that state written by the newer one may not be understood, add"
+            f" --data {ALLOW_DOWNGRADE}=true"
+        )
+
+
+def problems(settings: Settings, facts: Facts, *, downgrade: bool = False) -> list[str]:
+    """All that stands in the way, each with its fix. `downgrade`: an older release may come."""
     return [
+        *(() if downgrade else release_problems(facts)),
         *system_problems(facts),
         *storage_problems(settings, facts),
         *address_problems(settings, facts),
@@ -173,6 +188,11 @@ def paths(settings: Settings) -> dict[str, str]:
     }
 
 
+def may_be_older() -> bool:
+    """Whether this run's --data allows an older release over a newer one."""
+    return str(host.data.get(ALLOW_DOWNGRADE)).lower() == "true"
+
+
 def check(settings: Settings) -> Seen:
     """Read the host once. Raise PyinfraError naming every problem; nothing has changed then."""
     facts = host.get_fact(
@@ -180,7 +200,7 @@ def check(settings: Settings) -> Seen:
     )
     if facts is None:
         raise PyinfraError(f"{host.name}: python3 is missing; fix: apt-get install python3")
-    found = problems(settings, facts)
+    found = problems(settings, facts, downgrade=may_be_older())
     if found:
         raise PyinfraError("\n".join(f"{host.name}: {one}" for one in found))
     distribution = distributions.find(facts["os_release"])

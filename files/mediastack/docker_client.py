@@ -80,6 +80,14 @@ class Docker:
             return result
         return None
 
+    def logs(self, name: str, since: float) -> str:
+        """Return what a container printed since then (seconds since the epoch; its whole second
+        too), each line after Docker's time; "" when there is no such container."""
+        with self._client() as client, _absent_is_none():
+            printed: bytes = client.logs(name, timestamps=True, since=max(1, int(since)))
+            return printed.decode(errors="replace")
+        return ""
+
     def networks(self) -> list[dict[str, Any]]:
         """Return all networks as Docker lists them (Name, Id, Driver, IPAM, Labels …)."""
         with self._client() as client:

@@ -41,6 +41,12 @@ def forget(services: Iterable[str], *, path: str | None = None) -> None:
     _change(remove=services, path=path)
 
 
+def forget_finished(running: Iterable[str], *, path: str | None = None) -> None:
+    """What was begun and not finished explains nothing any more once the service runs."""
+    if done := set(running) & entries(path=path).keys():
+        forget(done, path=path)
+
+
 def entries(*, path: str | None = None) -> dict[str, dict[str, Any]]:
     """Return {service: {"actor","action","at" (ISO)}} of what was begun and not finished."""
     recorded: dict[str, Any] = atomic.read_json(path or default_path(), {})

@@ -24,6 +24,7 @@ from typing import Any
 
 from mediastack import (
     atomic,
+    autoheal,
     healing,
     journal,
     keeper_step,
@@ -150,12 +151,14 @@ def look(
     observation: dict[str, Any] | None = None
     undecided: list[str] = []
     known = True
+    autoheal.watch(config, docker, time.time())
     holder = lock.holder()
     if holder is None:
         try:
             observation = observe.observe(config, docker)
             undecided = user_stops.note(docker, observation, time.time(), ACTOR).undecided
-            _forget_finished(observation)
+            running = {c["name"] for c in observation["containers"] if c["status"] == "running"}
+            journal.forget_finished(running)
             healing.wake(docker, observation, ACTOR)
         except (NotReachable, DockerError, OSError, ValueError) as error:
             print(f"mediastack keeper: {error}", file=sys.stderr)
@@ -235,13 +238,6 @@ def _stop(docker: Docker, action: dict[str, Any]) -> None:
         outcome, cause = "stop failed", f"{cause}; {error}"
     duration = time.monotonic() - started
     ledger.append(ACTOR, action["service"], outcome, duration_seconds=duration, cause=cause)
-
-
-def _forget_finished(observation: dict[str, Any]) -> None:
-    """What was begun and not finished explains nothing any more once the service runs."""
-    running = {c["name"] for c in observation["containers"] if c["status"] == "running"}
-    if done := running & journal.entries().keys():
-        journal.forget(done)
 
 
 _identity: list[tuple[int, int] | None] = [None]

@@ -46,5 +46,15 @@ def heal_once(address: str) -> None:
         fallback = application.setting("AUTOHEAL_DEFAULT_STOP_TIMEOUT", "10")
         grace = labels.get("autoheal.stop.timeout", fallback)
         name = (entry.get("Names") or ["?"])[0].lstrip("/")
-        print(f"Container {name} ({entry['Id'][:12]}) found to be unhealthy - Restarting now")
-        docker_api.request(address, "POST", f"/containers/{entry['Id']}/restart?t={grace}")
+        # Upstream's words: the keeper reads them. The name has its slash, each line its date.
+        short = entry["Id"][:12]
+        date = time.strftime("%d-%m-%Y %H:%M:%S")
+        print(
+            f"{date} Container /{name} ({short}) found to be unhealthy"
+            f" - Restarting container now with {grace}s timeout",
+            flush=True,
+        )
+        try:
+            docker_api.request(address, "POST", f"/containers/{entry['Id']}/restart?t={grace}")
+        except docker_api.DockerError:
+            print(f"{date} Restarting container {short} failed", file=sys.stderr, flush=True)

@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,18 @@ SETTINGS = (ROOT / "sandbox" / "settings.toml").read_text(encoding="utf-8")
 STACK_MANAGE = "/usr/local/sbin/stack-manage.sh"
 # What no deploy may touch when it refuses: paths whose content only a deploy changes.
 DEPLOYED = ("/opt/mediastack/", "/etc/", "/usr/local/")
+
+USER, PASSWORD = "household", "/etc/mediastack/secrets/ntfy/admin_password"
+# The program comes over stdin: no password in a process list.
+POLL = """
+import base64, json, urllib.request
+password = open({password!r}).read().strip()
+request = urllib.request.Request({url!r})
+word = base64.b64encode(f"{user}:{{password}}".encode()).decode()
+request.add_header("Authorization", f"Basic {{word}}")
+with urllib.request.urlopen(request, timeout=5) as answer:
+    print(json.dumps([json.loads(line) for line in answer]))
+"""
 
 
 class Outcome(NamedTuple):
@@ -117,3 +130,12 @@ def managed_files(host: Host) -> dict[str, Any]:
     """{path: mode, owner, inode, time, content hash} of what a deploy writes."""
     files: dict[str, Any] = box.inside(host, "snapshot")["files"]
     return {path: entry for path, entry in files.items() if path.startswith(DEPLOYED)}
+
+
+def messages(host: Host) -> list[dict[str, Any]]:
+    """The messages that ntfy has kept, read as the user's phone would."""
+    config = tomllib.loads(box.run(host, "cat /etc/mediastack/mediastack.toml"))["notify"]
+    url = f"{config['url']}/{config['topic']}/json?poll=1"
+    program = POLL.format(password=PASSWORD, url=url, user=USER)
+    found: list[dict[str, Any]] = json.loads(box.run(host, "python3 -", stdin=program))
+    return found

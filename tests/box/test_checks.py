@@ -28,6 +28,7 @@ FAULTS = {
     "smoke-mutations": ("cries-wolf", "false alarm in clean run"),
     "uninstall": ("careless", "config stays, and it is gone"),
     "drift": ("silent-dry", "--dry does not name"),
+    "upgrade": ("forgets-a-container", "upgrade-check does not name ntfy"),
 }
 
 

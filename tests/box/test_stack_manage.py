@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import tomllib
-from typing import Any
 
 import house
 import pytest
@@ -18,7 +17,6 @@ pytestmark = pytest.mark.box
 KEY = "/etc/mediastack/secrets/sonarr/api_key"
 KEEPER = "systemctl kill mediastack-keeper.service"
 NTFY = "/etc/mediastack/secrets/ntfy/server.yml"
-USER, PASSWORD = "household", "/etc/mediastack/secrets/ntfy/admin_password"
 WRONG = [
     [],
     ["nonsense"],
@@ -31,16 +29,6 @@ WRONG = [
     ["status", "--nonsense"],
     ["history", "-n", "many"],
 ]
-# The program comes over stdin: no password in a process list.
-POLL = """
-import base64, json, urllib.request
-password = open({password!r}).read().strip()
-request = urllib.request.Request({url!r})
-word = base64.b64encode(f"{user}:{{password}}".encode()).decode()
-request.add_header("Authorization", f"Basic {{word}}")
-with urllib.request.urlopen(request, timeout=5) as answer:
-    print(json.dumps([json.loads(line) for line in answer]))
-"""
 
 
 def started(host: Host) -> dict[str, tuple[str, str]]:
@@ -57,15 +45,6 @@ def completed(host: Host, *words: str) -> set[str]:
         f' COMP_CWORD={len(words)}; _stack_manage; printf "%s\\n" "${{COMPREPLY[@]}}"'
     )
     return set(box.run(host, f"bash -c {shlex.quote(script)}").split())
-
-
-def messages(host: Host) -> list[dict[str, Any]]:
-    """The messages that ntfy has kept, read as the user's phone would."""
-    config = tomllib.loads(box.run(host, "cat /etc/mediastack/mediastack.toml"))["notify"]
-    url = f"{config['url']}/{config['topic']}/json?poll=1"
-    program = POLL.format(password=PASSWORD, url=url, user=USER)
-    found: list[dict[str, Any]] = json.loads(box.run(host, "python3 -", stdin=program))
-    return found
 
 
 def intent(host: Host, service: str) -> str:
@@ -173,7 +152,7 @@ def test_doctor_is_content_with_a_healthy_host_and_names_a_fault(host: Host) -> 
 
 
 def test_a_test_message_arrives_at_ntfy(host: Host) -> None:
-    before = {message["id"] for message in messages(host)}
+    before = {message["id"] for message in house.messages(host)}
     assert house.manage(host, "notify-test").code == 0
-    new = [message for message in messages(host) if message["id"] not in before]
+    new = [message for message in house.messages(host) if message["id"] not in before]
     assert [message["title"] for message in new] == ["Test from your media stack"]

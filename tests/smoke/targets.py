@@ -15,9 +15,8 @@ from functools import cache
 from typing import Any
 
 import testinfra  # type: ignore[import-untyped]
-from pyinfra.api import Config, Inventory, State
-from pyinfra.api.exceptions import PyinfraError
 
+import connection
 import facts
 import host_settings
 import inventory
@@ -50,13 +49,10 @@ def outline(name: str) -> Expected:
 def connect(name: str) -> Any:
     """A testinfra host over pyinfra's connection. Raise Unreadable."""
     data = dict(inventory.hosts)[name]
-    listed = Inventory(([(name, data)], {}))
-    State(listed, Config(CONNECT_TIMEOUT=10))
-    chosen = listed.get_host(name)
     try:
-        chosen.connect(raise_exceptions=True)
-    except PyinfraError as error:
-        raise Unreadable(f"{name}: {error}; fix: connect once with ssh") from error
+        _state, chosen = connection.connect(name, data)
+    except connection.Unreachable as error:
+        raise Unreadable(str(error)) from error
     made = testinfra.get_host("paramiko://host", sudo=bool(data.get("_sudo")))
     # A cached property: set, it is never made, so testinfra does not connect by rules of its own.
     made.backend.__dict__["client"] = chosen.connector.client

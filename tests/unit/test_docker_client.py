@@ -59,6 +59,12 @@ class FakeClient:
         if self.error:
             raise self.error
 
+    def logs(self, name: str, **options: Any) -> bytes:
+        self.called.append((name, options))
+        if name == "gone":
+            raise NotFound("no such container")
+        return b"2026-11-24T12:00:00.000000001Z caf\xe9\n"
+
     def events(self, **options: Any) -> list[dict[str, Any]]:
         self.called.append(options)
         return [{"Action": "stop"}]
@@ -162,3 +168,15 @@ def test_the_digest_is_that_of_exactly_this_repository(
 ) -> None:
     client.repo_digests = ["other@sha256:0", pulled]
     assert docker.image_digest(reference) == digest
+
+
+def test_logs_come_with_dockers_times_and_a_container_that_is_gone_has_none(
+    docker: Docker, client: FakeClient
+) -> None:
+    assert (
+        docker.logs("autoheal", 1234.9)
+        == "2026-11-24T12:00:00.000000001Z caf\N{REPLACEMENT CHARACTER}\n"
+    )
+    # From the start of the second: Docker takes no fraction from the SDK.
+    assert client.called == [("autoheal", {"timestamps": True, "since": 1234})]
+    assert docker.logs("gone", 0.0) == ""

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from simulated_docker import SimulatedDocker, running_house
 
-from mediastack import keeper, lock, observe, user_stops
+from mediastack import autoheal, keeper, lock, observe, user_stops
 from mediastack.docker_client import LABEL, NotReachable
 
 FILES = Path(__file__).parents[2] / "files"
@@ -133,6 +133,16 @@ def test_autoheal_rests_while_the_writers_are_stopped(world: World) -> None:
     keeper.guard(world.config, world.docker)
     assert world.docker.while_autoheal_was == {"paused"}
     assert world.docker.autoheal == "running"
+
+
+def test_what_autoheal_did_is_recorded_also_while_somebody_holds_the_lock(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[Any] = []
+    monkeypatch.setattr(autoheal, "watch", lambda *arguments: passes.append(arguments))
+    with lock.hold("somebody", "a test", wait_seconds=0.0):
+        keeper.look(world.config, world.docker, {})
+    assert [arguments[:2] for arguments in passes] == [(world.config, world.docker)]
 
 
 def test_an_autoheal_that_was_left_paused_goes_on_at_the_next_pass(world: World) -> None:

@@ -173,6 +173,21 @@ def test_our_ports_are_those_of_our_running_containers(
     assert preflight.our_ports() == []
 
 
+@pytest.mark.parametrize(
+    ("text", "release"),
+    [
+        ('schema = 1\nrelease = "0.1.0+abc"\n[host]\n', "0.1.0+abc"),
+        ('schema = 1\n[host]\nrelease = "another"\n', ""),
+        ("", ""),
+    ],
+)
+def test_the_release_is_the_one_at_the_top_of_the_deployed_file(
+    files: dict[str, str], text: str, release: str
+) -> None:
+    files["/etc/mediastack/mediastack.toml"] = text
+    assert preflight.release() == release
+
+
 def test_this_machine_answers_with_everything_the_rules_read(tmp_path: Path) -> None:
     before = sorted(tmp_path.iterdir())
     paths = {"config": str(tmp_path / "new" / "config"), "data": str(tmp_path), "docker": "/"}
@@ -194,6 +209,7 @@ def test_this_machine_answers_with_everything_the_rules_read(tmp_path: Path) -> 
         "addresses": list,
         "listeners": list,
         "our_ports": list,
+        "release": str,
         "daemon_json": str,
     }
     assert found["places"].keys() == paths.keys()

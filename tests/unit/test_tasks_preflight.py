@@ -14,6 +14,7 @@ import pytest
 from pyinfra.api.exceptions import PyinfraError
 from settings_house import load
 
+from host_configuration import VERSION
 from settings import Settings
 from tasks import preflight
 
@@ -48,6 +49,7 @@ def good() -> Facts:
         "addresses": ["127.0.0.1", "192.168.1.10"],
         "listeners": [{"address": "0.0.0.0", "port": 22, "program": "sshd"}],
         "our_ports": [],
+        "release": "",
         "daemon_json": "",
     }
 
@@ -215,7 +217,8 @@ def asked(facts: Facts | None, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         calls.append((fact, arguments))
         return copy.deepcopy(facts)
 
-    monkeypatch.setattr(preflight, "host", SimpleNamespace(name="box", get_fact=get_fact))
+    host = SimpleNamespace(name="box", get_fact=get_fact, data={})
+    monkeypatch.setattr(preflight, "host", host)
     return calls
 
 
@@ -266,3 +269,31 @@ def test_a_bind_address_of_the_settings_wins(
     facts["addresses"].append("10.0.0.2")
     asked(facts, monkeypatch)
     assert preflight.check(bound("10.0.0.2")).bind_address == "10.0.0.2"
+
+
+@pytest.mark.parametrize("deployed", ["", "0.1.0+abc", f"{VERSION}+abc", "by hand"])
+def test_what_is_not_newer_may_be_deployed_over(settings: Settings, deployed: str) -> None:
+    assert preflight.problems(settings, {**good(), "release": deployed}) == []
+
+
+def test_a_host_with_a_newer_release_is_refused_unless_the_user_says_otherwise(
+    settings: Settings,
+) -> None:
+    facts = {**good(), "release": "99.0.0+abc"}
+    (problem,) = preflight.problems(settings, facts)
+    assert "99.0.0+abc, newer than this checkout's" in problem
+    assert "--data allow_downgrade=true" in problem
+    assert preflight.problems(settings, facts, downgrade=True) == []
+
+
+@pytest.mark.parametrize(("said", "deployed"), [("true", True), (True, True), ("false", False)])
+def test_a_downgrade_is_what_the_command_line_says(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, said: Any, deployed: bool
+) -> None:
+    asked({**good(), "release": "99.0.0+abc"}, monkeypatch)
+    preflight.host.data["allow_downgrade"] = said
+    if deployed:
+        assert preflight.check(settings).host_name == "box"
+    else:
+        with pytest.raises(PyinfraError, match="newer than this checkout"):
+            preflight.check(settings)
