@@ -49,6 +49,11 @@ def supported_names() -> str:
     return ", ".join(f"{row.name} {row.version}" for row in SUPPORTED)
 
 
+def with_own_docker() -> str:
+    """The releases whose own Docker is new enough, for messages."""
+    return ", ".join(f"{row.name} {row.version}" for row in SUPPORTED if row.docker_packages)
+
+
 def docker_source(distribution: Distribution, setting: str) -> str:
     """ "distribution" or "docker": where the engine comes from under the given setting."""
     if setting == "auto":
@@ -61,6 +66,16 @@ def packages(distribution: Distribution, setting: str) -> tuple[str, ...]:
     from_docker = docker_source(distribution, setting) == "docker"
     engine = DOCKER_REPOSITORY_PACKAGES if from_docker else distribution.docker_packages
     return BASE_PACKAGES + engine
+
+
+def docker_keys(setting: str) -> dict[str, str]:
+    """Where a host that takes Docker from its own repository has to fetch the key, by release
+    ("debian 12"); releases with another source are left out."""
+    return {
+        f"{row.name} {row.version}": docker_repository(row)["key_url"]
+        for row in SUPPORTED
+        if docker_source(row, setting) == "docker"
+    }
 
 
 def docker_repository(distribution: Distribution) -> dict[str, str]:

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import time
+import urllib.request
 from typing import Any
 
 
@@ -154,6 +155,19 @@ def our_ports() -> list[int]:
     return ports
 
 
+def docker_key_error(keys: dict[str, str]) -> str:
+    """Why Docker cannot be had from its own repository; "" when it can or need not be."""
+    said = os_release()
+    url = keys.get(f"{said.get('ID', '')} {said.get('VERSION_ID', '')}", "")
+    if not url or shutil.which("dockerd"):
+        return ""
+    try:
+        with urllib.request.urlopen(url, timeout=20):  # noqa: S310 - from our own table
+            return ""
+    except OSError as error:
+        return f"{url}: {error}"
+
+
 def check(spec: dict[str, Any]) -> dict[str, Any]:
     """The facts about the host."""
     table = mounts()
@@ -182,4 +196,5 @@ def check(spec: dict[str, Any]) -> dict[str, Any]:
         "our_ports": our_ports(),
         "release": release(),
         "daemon_json": daemon,
+        "docker_key_error": docker_key_error(spec.get("docker_keys", {})),
     }

@@ -111,9 +111,10 @@ def blamed(problem: Problem, host: str, table: Mapping[str, Any]) -> Problem:
 
 
 def across(given: Mapping[str, Mapping[str, Any]], hosts: list[str]) -> Iterator[Problem]:
-    """What only all hosts together can tell: unknown names, a stack nowhere or twice.
+    """What only all hosts together can tell: unknown names, a stack nowhere, or somewhere unasked.
 
-    When no table has `stacks`, every host runs everything.
+    When no table has `stacks`, every host runs everything. Two hosts that both name a stack mean
+    it; one that has it because it names none has probably been forgotten.
     """
     for name in given:
         if name not in hosts:
@@ -128,9 +129,11 @@ def across(given: Mapping[str, Mapping[str, Any]], hosts: list[str]) -> Iterator
             yield Problem(
                 "hosts", f"places the stack {stack} nowhere", f'add "{stack}" to one host\'s stacks'
             )
-        if len(holders) > 1:
+        unasked = [one for one in holders if "stacks" not in given.get(one, {})]
+        if len(holders) > 1 and unasked:
+            other = next(one for one in holders if one != unasked[0])
             yield Problem(
-                path(holders[1], "stacks"),
-                f"has the stack {stack}, which is on {holders[0]} as well",
-                f'stacks without "{stack}" for one of them (a host without the key runs all)',
+                path(unasked[0], "stacks"),
+                f"is not set, so it has the stack {stack}, which is on {other} as well",
+                "name the stacks of this host (a host without the key runs all)",
             )

@@ -142,7 +142,15 @@ def address_problems(settings: Settings, facts: Facts) -> Iterator[str]:
 
 
 def docker_problems(facts: Facts) -> Iterator[str]:
-    """A configuration of Docker that is there already must be one we can add to."""
+    """Docker must be to be had, and a configuration that is there one we can add to."""
+    if error := facts.get("docker_key_error"):
+        name = facts["os_release"].get("PRETTY_NAME", "this release")
+        yield (
+            f"docker.source: {name} takes Docker from Docker's own repository, which this host"
+            f" cannot reach ({error}); fix: give the host a way there, install Docker by hand, or"
+            f" use a release with a new enough Docker of its own"
+            f' ({distributions.with_own_docker()}; docker.source = "distribution")'
+        )
     try:
         existing = json.loads(facts["daemon_json"] or "{}")
     except ValueError as error:
@@ -188,6 +196,12 @@ def paths(settings: Settings) -> dict[str, str]:
     }
 
 
+def question(settings: Settings) -> dict[str, Any]:
+    """What remote/preflight.py is asked."""
+    keys = distributions.docker_keys(settings.docker.source)
+    return {"paths": paths(settings), "docker_keys": keys}
+
+
 def may_be_older() -> bool:
     """Whether this run's --data allows an older release over a newer one."""
     return str(host.data.get(ALLOW_DOWNGRADE)).lower() == "true"
@@ -196,7 +210,7 @@ def may_be_older() -> bool:
 def check(settings: Settings) -> Seen:
     """Read the host once. Raise PyinfraError naming every problem; nothing has changed then."""
     facts = host.get_fact(
-        Answer, about="preflight", _stdin=program("preflight", "check", {"paths": paths(settings)})
+        Answer, about="preflight", _stdin=program("preflight", "check", question(settings))
     )
     if facts is None:
         raise PyinfraError(f"{host.name}: python3 is missing; fix: apt-get install python3")

@@ -26,6 +26,7 @@ FAULTS = {
     "mounts": ("host-path-created", "/data/media/x below the mount point changed"),
     "secrets": ("mounted", "check-leak can read"),
     "smoke-mutations": ("cries-wolf", "false alarm in clean run"),
+    "hosts": ("everything-everywhere", "seerr runs on the host of downloads"),
     "uninstall": ("careless", "config stays, and it is gone"),
     "drift": ("silent-dry", "--dry does not name"),
     "upgrade": ("forgets-a-container", "upgrade-check does not name ntfy"),

@@ -86,7 +86,7 @@ def read(name: str) -> tuple[Expected, Observed]:
 def look(host: Any, settings: Settings) -> tuple[Expected, Observed]:
     """What a connected host should be by these settings, and what it is. Raise Unreadable."""
     source = (facts.REMOTE / "preflight.py").read_text(encoding="utf-8")
-    seen = ask(host, source, "check", {"paths": preflight.paths(settings)})
+    seen = ask(host, source, "check", preflight.question(settings))
     try:
         expected = wanted.build(settings, seen)
     except ValueError as error:

@@ -73,3 +73,36 @@ def test_dockers_repository_is_that_of_the_release_and_names_its_key(row: Distri
     }
     assert repository["key_url"].startswith("https://")
     assert repository["source"].endswith(".sources")
+
+
+@EACH
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_each_release_deploys_on_both_architectures_without_a_package_named_after_one(
+    row: Distribution, machine: str
+) -> None:
+    assert machine in distributions.ARCHITECTURES
+    for setting in ("auto", "docker"):
+        names = distributions.packages(row, setting)
+        assert not any(word in name for name in names for word in ("amd64", "arm64", machine))
+    assert "Architectures" not in distributions.docker_repository(row)["text"]
+
+
+EXPECTED = {
+    "debian 12": ("docker-ce", "docker-ce-cli", "containerd.io", "docker-compose-plugin"),
+    "debian 13": ("docker.io", "docker-cli", "docker-compose"),
+    "ubuntu 22.04": ("docker-ce", "docker-ce-cli", "containerd.io", "docker-compose-plugin"),
+    "ubuntu 24.04": ("docker.io", "docker-compose-v2"),
+}
+
+
+@EACH
+def test_each_release_has_exactly_its_packages(row: Distribution) -> None:
+    base = ("ca-certificates", "python3-venv", "procps")
+    assert distributions.packages(row, "auto") == base + EXPECTED[f"{row.name} {row.version}"]
+
+
+def test_only_hosts_that_take_docker_from_its_repository_have_to_reach_it() -> None:
+    assert set(distributions.docker_keys("auto")) == {"debian 12", "ubuntu 22.04"}
+    assert set(distributions.docker_keys("docker")) == set(NAMES)
+    assert distributions.docker_keys("distribution") == {}
+    assert distributions.with_own_docker() == "debian 13, ubuntu 24.04"

@@ -99,7 +99,7 @@ def test_without_tables_every_host_runs_everything(tmp_path: Path) -> None:
         ({"nas1": {"storage": "/data"}}, "hosts.nas1.storage: must be a table"),
         ({"nas1": 5}, "hosts.nas1: must be a table"),
         ({"nas1": {"host": {"puid": 0}}}, "hosts.nas1.host.puid: is 0"),
-        ({"nas1": {"stacks": ["ops"]}}, "hosts.nas2.stacks: has the stack ops, which is on nas1"),
+        ({"nas1": {"stacks": ["ops"]}}, "hosts.nas2.stacks: is not set, so it has the stack ops"),
         (
             {"nas1": {"stacks": ["ops"]}, "nas2": {"stacks": ["downloads"]}},
             "hosts: places the stack media nowhere",
@@ -135,3 +135,9 @@ def test_the_inventory_knows_groups(tmp_path: Path) -> None:
     assert found["quiet"] == ["a", "b"]
     assert [values["settings_host"] for _, values in found["hosts"]] == ["a", "b"]
     assert all(values["settings_file"] for _, values in found["hosts"])
+
+
+def test_two_hosts_may_both_name_a_stack(tmp_path: Path) -> None:
+    every = ["downloads", "media", "ops"]
+    hosts = {"nas1": {"stacks": every}, "nas2": {"stacks": ["downloads"]}}
+    assert check(tmp_path, {"hosts": hosts, "notify": SERVER}, "nas1", "nas2") == []

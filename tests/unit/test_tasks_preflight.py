@@ -51,6 +51,7 @@ def good() -> Facts:
         "our_ports": [],
         "release": "",
         "daemon_json": "",
+        "docker_key_error": "",
     }
 
 
