@@ -211,6 +211,7 @@ def test_this_machine_answers_with_everything_the_rules_read(tmp_path: Path) -> 
         "our_ports": list,
         "release": str,
         "daemon_json": str,
+        "docker_key_error": str,
     }
     assert found["places"].keys() == paths.keys()
     assert found["memory_bytes"] > 1 << 28
@@ -226,3 +227,24 @@ def test_fstab_names_mount_points_without_comments(
     found = preflight.check({"paths": {}})
     assert found["fstab"] == ["/data"]
     assert found["data_record"] == {"is_mount": True}
+
+
+def test_dockers_repository_is_tried_only_where_docker_has_to_come_from_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keys = {"debian 12": "https://docker.example/gpg"}
+    asked: list[str] = []
+
+    def urlopen(url: str, timeout: float) -> None:
+        asked.append(url)
+        raise OSError("no way there")
+
+    monkeypatch.setattr(preflight.urllib.request, "urlopen", urlopen)
+    monkeypatch.setattr(preflight.shutil, "which", lambda _: None)
+    monkeypatch.setattr(preflight, "os_release", lambda: {"ID": "debian", "VERSION_ID": "13"})
+    assert preflight.docker_key_error(keys) == ""
+    monkeypatch.setattr(preflight, "os_release", lambda: {"ID": "debian", "VERSION_ID": "12"})
+    assert preflight.docker_key_error(keys) == "https://docker.example/gpg: no way there"
+    assert asked == ["https://docker.example/gpg"]
+    monkeypatch.setattr(preflight.shutil, "which", lambda _: "/usr/bin/dockerd")
+    assert preflight.docker_key_error(keys) == ""
