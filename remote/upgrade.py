@@ -12,14 +12,17 @@ from typing import Any
 
 # Reads a line with the archive and the verb, and leaves the rest of stdin to the verb.
 START = """
-import base64, json, os, sys
+import base64
+import importlib
+import json
+import os
+import sys
 sys.dont_write_bytecode = True
 order = json.loads(sys.stdin.buffer.readline())
 archive = os.memfd_create("mediastack")
 os.write(archive, base64.b64decode(order["archive"]))
 sys.path.insert(0, f"/proc/self/fd/{archive}")
-from mediastack import cli
-sys.exit(cli.main(order["verb"]))
+sys.exit(importlib.import_module("mediastack.cli").main(order["verb"]))
 """
 
 
