@@ -105,6 +105,7 @@ RULES: list[tuple[str, Any, str]] = [
         "port 32400 of plex is taken by Plex Media Serv",
     ),
     ("daemon_json", "{not json", "daemon.json is not JSON"),
+    ("docker_key_error", "https://docker.example: no way", "docker.source: Debian 12 takes"),
     ("daemon_json", "[]", "daemon.json is not a JSON object"),
     ("daemon_json", '{"userns-remap": "default"}', "sets userns-remap"),
 ]
