@@ -27,6 +27,7 @@ from checks.framework import Break, CheckError, Context
 from sandbox.command import SandboxError
 from sandbox.progress import say
 from tests.smoke import expect_containers
+from tests.smoke.subjects import SUBJECTS
 
 NAME = "smoke-mutations"
 BUDGET_SECONDS = 300.0
@@ -65,7 +66,6 @@ class Suite:
 
     def __init__(self, context: Context) -> None:
         self.targets = importlib.import_module("tests.smoke.targets")
-        self.subjects = importlib.import_module("tests.smoke.conftest").SUBJECTS
         (name,) = self.targets.names()
         self.settings = self.targets.host_settings.of(dict(self.targets.inventory.hosts)[name])
         self.host = self.targets.connect(name)
@@ -77,10 +77,10 @@ class Suite:
             expected, observed = self.targets.look(self.host, self.settings)
         except self.targets.Unreadable as error:
             raise CheckError(str(error)) from error
-        return judge(expected, observed, self.subjects)
+        return judge(expected, observed)
 
 
-def judge(expected: Any, observed: dict[str, Any], subjects: Any) -> dict[Failure, list[str]]:
+def judge(expected: Any, observed: dict[str, Any]) -> dict[Failure, list[str]]:
     """What the suite's tests say, each run as pytest would run it."""
     found: dict[Failure, list[str]] = {}
 
@@ -94,8 +94,8 @@ def judge(expected: Any, observed: dict[str, Any], subjects: Any) -> dict[Failur
     for module in TESTS:
         for name, test in vars(importlib.import_module(f"tests.smoke.{module}")).items():
             if name.startswith("test_"):
-                wanted = next((s for s in inspect.signature(test).parameters if s in subjects), "")
-                for one in subjects[wanted](expected) if wanted else [None]:
+                wanted = next((s for s in inspect.signature(test).parameters if s in SUBJECTS), "")
+                for one in SUBJECTS[wanted](expected) if wanted else [None]:
                     test(agree, *([one] if wanted else []))
     return found
 
@@ -270,7 +270,7 @@ def blind_to_zones(context: Context) -> Iterator[None]:
 
 @contextlib.contextmanager
 def blind_reader(context: Context) -> Iterator[None]:
-    """The program that reads the host sees every mode as the one that is wanted of most."""
+    """The program that reads the host sees every mode as 0755."""
     source = importlib.import_module("tests.smoke.host_source")
     real = source.program()
     seen = 'f"{stat.S_IMODE(found.st_mode):04o}"'

@@ -13,25 +13,13 @@ import pytest
 
 from tests.smoke.expect_containers import stopped_by
 from tests.smoke.expected import Expected
+from tests.smoke.subjects import SUBJECTS
 
 try:
     from tests.smoke import targets
 except SystemExit as error:  # the inventory's way to say what is wrong with hosts or settings
     raise pytest.UsageError(str(error)) from error
 
-SUBJECTS: dict[str, Callable[[Expected], Iterable[str]]] = {
-    "service": lambda e: e.services,
-    "disabled": lambda e: [n for n, one in e.settings.services.items() if not one.enabled],
-    "path": lambda e: e.files,
-    "secret": lambda e: e.secrets,
-    "seed": lambda e: e.seeds,
-    "unit": lambda e: e.units,
-    "package": lambda e: e.packages,
-    "web_interface": lambda e: e.urls,
-    "socket": lambda e: sorted({s.socket for s in e.services.values() if s.socket}),
-    "host_service": lambda e: e.host_services,
-    "stack": lambda e: e.config["stacks"],
-}
 _unreadable: set[str] = set()
 
 
