@@ -155,6 +155,14 @@ def our_ports() -> list[int]:
     return ports
 
 
+def parsed(record: str) -> Any:
+    """A record of ours; None when there is none, or when somebody damaged it: it is made anew."""
+    try:
+        return json.loads(record)
+    except ValueError:
+        return None
+
+
 def docker_key_error(keys: dict[str, str]) -> str:
     """Why Docker cannot be had from its own repository; "" when it can or need not be."""
     said = os_release()
@@ -188,7 +196,7 @@ def check(spec: dict[str, Any]) -> dict[str, Any]:
             for fields in (line.split() for line in read("/etc/fstab").splitlines())
             if len(fields) > 1 and not fields[0].startswith("#")
         ],
-        "data_record": json.loads(record) if record else None,
+        "data_record": parsed(record),
         "tun": os.path.exists("/dev/net/tun"),
         "default_address": default_address(),
         "addresses": addresses(),

@@ -248,3 +248,9 @@ def test_dockers_repository_is_tried_only_where_docker_has_to_come_from_it(
     assert asked == ["https://docker.example/gpg"]
     monkeypatch.setattr(preflight.shutil, "which", lambda _: "/usr/bin/dockerd")
     assert preflight.docker_key_error(keys) == ""
+
+
+@pytest.mark.parametrize("text", ["", "{half", '{"is_mount": true}\n# by hand\n'])
+def test_a_damaged_record_is_none_at_all(text: str) -> None:
+    assert preflight.parsed(text) is None
+    assert preflight.parsed('{"is_mount": true}') == {"is_mount": True}
