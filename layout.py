@@ -262,6 +262,7 @@ def build(
     config["files"] = [
         {key: entry[key] for key in ("path", "kind", "mode", "uid", "gid")}
         | {"sha256": entry.get("sha256", "")}
+        | ({"target": entry["target"]} if entry["kind"] == "link" else {})
         for entry in entries
         if not entry.get("as_found")
     ]

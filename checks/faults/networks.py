@@ -59,7 +59,7 @@ def faults(expected: Expected) -> Iterator[Fault]:
         source = address(expected.settings, expected.services["gluetun"])
         rule = f"INPUT -s {source} -p tcp --dport {port} -j DROP"
         yield Fault(
-            "host closed to the tunnel", name, f"iptables -I {rule}", f"iptables -D {rule}",
+            "host closed to the tunnel", name, f"iptables -w -I {rule}", f"iptables -w -D {rule}",
             (("traffic.host_service", name),),
         )  # fmt: skip
 

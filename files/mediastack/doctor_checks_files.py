@@ -45,6 +45,8 @@ def _differs(entry: Mapping[str, Any], found: Mapping[str, Any] | None) -> str:
         return "is missing"
     if entry.get("kind", found["kind"]) != found["kind"]:
         return f"is a {found['kind']} instead of a {entry['kind']}"
+    if "target" in entry and found["target"] != entry["target"]:
+        return f"points to {found['target']} instead of {entry['target']}"
     if "mode" in entry and found["mode"] != int(entry["mode"], 8):
         return f"has mode {found['mode']:04o} instead of {entry['mode']}"
     wanted = (entry.get("uid", found["uid"]), entry.get("gid", found["gid"]))

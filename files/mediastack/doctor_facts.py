@@ -186,7 +186,8 @@ def _enclosed(path: str) -> bool:
 
 
 def files(wanted: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return {path: {"kind","mode","uid","gid","sha256" (when wanted)}}; absent ones left out."""
+    """Return {path: {"kind","mode","uid","gid","target" (of a link),"sha256" (when wanted)}};
+    absent ones left out."""
     found = {}
     for entry in wanted:
         with contextlib.suppress(OSError):
@@ -197,6 +198,7 @@ def files(wanted: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
                 "mode": seen.st_mode & 0o7777,
                 "uid": seen.st_uid,
                 "gid": seen.st_gid,
+                "target": os.readlink(entry["path"]) if kind == "link" else "",
                 "sha256": _sha256(entry["path"]) if kind == "file" and entry.get("sha256") else "",
             }
     return found

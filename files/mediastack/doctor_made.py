@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mediastack import compose, status
-from mediastack.doctor_checks import Check, Finding, judge
+from mediastack.doctor_checks import DEPLOY, Check, Finding, judge
 
 Config = Mapping[str, Any]
 Facts = Mapping[str, Any]
@@ -25,16 +25,21 @@ REMADE = "docker rm -f {name}, then run the deploy again"
 
 def gather(config: Config, inspected: Mapping[str, Any], run: Run, proc: str) -> dict[str, Any]:
     """Return {"described": {service: Compose's description}, "built_in": {image id: {name: value}
-    of its environment}, "other_mounts": {service: [targets]}}; a stack without an answer is left
-    out."""
+    of its environment}, "other_mounts": {service: [targets]}, "unread": [stacks whose files Compose
+    does not understand]}."""
     described: dict[str, Any] = {}
+    unread = []
     for stack in config["stacks"]:
         text = run(compose.command(config, stack, "config", "--format", "json"))
-        described |= _parsed(text).get("services") or {}
+        found = _parsed(text).get("services") or {}
+        described |= found
+        if text is not None and not found and config["stacks"][stack]["services"]:
+            unread.append(stack)
     images = sorted({one["Image"] for one in inspected.values() if one.get("Image")})
     told = run(("docker", "image", "inspect", *images)) if images else None
     return {
         "described": described,
+        "unread": unread,
         "built_in": {
             one["Id"]: _pairs((one.get("Config") or {}).get("Env"))
             for one in _parsed(f'{{"images": {told or "[]"}}}').get("images", [])
@@ -134,11 +139,14 @@ def override(config: Config, facts: Facts) -> list[Finding]:
     observation = facts["observation"]
     if observation is None:
         return []
-    findings = []
+    findings = [
+        judge("override", stack, "has files that Compose does not understand", DEPLOY)
+        for stack in facts["made"].get("unread", [])
+    ]
     for name, wanted in facts["made"].get("described", {}).items():
         locked = observation["images"].get(name, wanted.get("image"))
         problem = "" if wanted.get("image") == locked else "has another image in images.yaml"
-        findings.append(judge("override", name, problem, "run the deploy again"))
+        findings.append(judge("override", name, problem, DEPLOY))
     return findings
 
 

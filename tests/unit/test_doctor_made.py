@@ -129,3 +129,10 @@ def test_another_file_inside_is_seen_by_the_kernel(tmp_path: Path) -> None:
         ],
     }
     assert doctor_made.other_mounts(one, str(tmp_path)) == ["/other"]
+
+
+def test_files_that_compose_does_not_understand_are_named() -> None:
+    found = doctor_made.gather(house.config(), {}, lambda _: "", "/proc")
+    facts = house.facts() | {"made": found}
+    said = [one for one in doctor_made.override(house.config(), facts) if not one.ok]
+    assert {one.subject for one in said} == set(house.config()["stacks"])
