@@ -135,18 +135,20 @@ def environment(config: Config, facts: Facts) -> list[Finding]:
 
 
 def override(config: Config, facts: Facts) -> list[Finding]:
-    """The deployed files name the image that the image lock names."""
+    """A stack's files name the images that the image lock names."""
     observation = facts["observation"]
-    if observation is None:
-        return []
-    findings = [
-        judge("override", stack, "has files that Compose does not understand", DEPLOY)
-        for stack in facts["made"].get("unread", [])
-    ]
-    for name, wanted in facts["made"].get("described", {}).items():
-        locked = observation["images"].get(name, wanted.get("image"))
-        problem = "" if wanted.get("image") == locked else "has another image in images.yaml"
-        findings.append(judge("override", name, problem, DEPLOY))
+    described = facts["made"].get("described", {})
+    findings = []
+    for stack, entry in config["stacks"].items():
+        path = f"{config['paths']['program']}/stacks/{stack}/images.yaml"
+        known = [name for name in entry["services"] if name in described]
+        if stack in facts["made"].get("unread", []):
+            findings.append(judge("override", path, "is not understood by Compose", DEPLOY))
+        elif known and observation is not None:
+            locked = observation["images"]
+            wrong = [n for n in known if described[n].get("image") != locked.get(n)]
+            problem = f"names another image for {', '.join(wrong)}" if wrong else ""
+            findings.append(judge("override", path, problem, DEPLOY))
     return findings
 
 
