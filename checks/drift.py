@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 
-from checks import box, checkout, ground, runtime
+from checks import box, ground, runtime
 from checks.framework import Break, Context
 from checks.idempotence import differences
 from checks.mutations import NETWORK, Mutation, mutations
@@ -133,26 +133,16 @@ def compare(context: Context, who: str, expected: set[str], found: set[str]) -> 
         context.violation(f"{who} names {subject}, which nobody changed")
 
 
-@contextlib.contextmanager
-def edited(context: Context, path: str, old: str, new: str) -> Iterator[None]:
-    """A copy of the deploy with one passage replaced."""
-    with checkout.frozen(context.box.sources) as sources:
-        checkout.edit(sources, path, old, new)
-        context.fault_sources = sources
-        try:
-            yield
-        finally:
-            context.fault_sources = None
-
-
 def blind_to_modes(context: Context) -> contextlib.AbstractContextManager[None]:
     """A deploy that does not look at modes."""
-    return edited(context, "remote/tree.py", 'if mode != int(entry["mode"], 8):', "if False:")
+    return ground.edited(
+        context, "remote/tree.py", 'if mode != int(entry["mode"], 8):', "if False:"
+    )
 
 
 def silent_dry(context: Context) -> contextlib.AbstractContextManager[None]:
     """A --dry that leaves one difference out."""
-    return edited(
+    return ground.edited(
         context, "operations.py", "for one in differences[:shown]:",
         "for one in differences[: shown if state.is_executing else shown - 1]:",
     )  # fmt: skip
@@ -164,7 +154,7 @@ def touches_more(context: Context) -> Iterator[None]:
     last = '    remember(spec["record"], due_record(spec, record))\n'
     more = '    os.chmod("/usr/local/sbin", 0o700)\n'
     try:
-        with edited(context, "remote/tree.py", last, last + more):
+        with ground.edited(context, "remote/tree.py", last, last + more):
             yield
     finally:
         # Nobody's job but ours: no deploy looks at it.

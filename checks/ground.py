@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 
-from checks import box, runtime
+from checks import box, checkout, runtime
 from checks.framework import CheckError, Context
 from sandbox.command import SandboxError
 from sandbox.progress import say
 
 SETTLE_SECONDS = 120.0
+SMOKE_SECONDS = 120.0
 
 
 def prepare(context: Context) -> None:
@@ -31,3 +36,31 @@ def settle(context: Context) -> None:
                 say(f"  box {context.box_name} is not well after the check: {error}")
     finally:
         context.resources.close()
+
+
+@contextlib.contextmanager
+def edited(context: Context, path: str, old: str, new: str) -> Iterator[None]:
+    """A copy of the checkout with one passage replaced, as context.fault_sources."""
+    with checkout.frozen(context.box.sources) as sources:
+        checkout.edit(sources, path, old, new)
+        context.fault_sources = sources
+        try:
+            yield
+        finally:
+            context.fault_sources = None
+
+
+def smoke(context: Context) -> None:
+    """The smoke suite is green on every host of this run."""
+    done = subprocess.run(
+        [f"{sys.prefix}/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/smoke"],
+        cwd=context.box.sources,
+        env={**os.environ, "MEDIASTACK_BOX": context.box.name},
+        capture_output=True,
+        text=True,
+        timeout=SMOKE_SECONDS,
+        check=False,
+    )
+    context.figure("smoke_checks", done.stdout.count("."))
+    if done.returncode:
+        context.violation(f"the smoke checks fail: {(done.stdout or done.stderr)[-500:]}")

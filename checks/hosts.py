@@ -11,14 +11,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest import mock
 
-from checks import box, checkout, runtime
+from checks import box, checkout, ground, runtime
 from checks.box import Host
 from checks.framework import Break, Context
 from sandbox import lifecycle, names, state
@@ -105,7 +104,7 @@ def placed(context: Context) -> None:
     for name in again.changed:
         context.violation(f"the second run changes {name}")
     limited(context, hosts)
-    smoke(context)
+    ground.smoke(context)
 
 
 def look(host: Host) -> tuple[set[str], set[str], bool]:
@@ -134,22 +133,6 @@ def limited(context: Context, hosts: list[Host]) -> None:
         context.violation(f"--limit to the first host left the modes {modes}")
 
 
-def smoke(context: Context) -> None:
-    """The smoke suite over all of them."""
-    box.deploy(context.box)
-    done = subprocess.run(
-        ["scripts/smoke", "-q", "-p", "no:cacheprovider"],
-        cwd=state.ROOT,
-        env={**os.environ, "MEDIASTACK_BOX": context.box.name},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    context.figure("smoke_checks", done.stdout.count("."))
-    if done.returncode:
-        context.violation(f"smoke: {done.stdout[-500:]}")
-
-
 def away(context: Context) -> None:
     """One host cannot be reached: the others are mended, and the run says which one it was."""
     hosts: list[Host] = context.box_baseline
@@ -176,21 +159,9 @@ def away(context: Context) -> None:
         context.violation("a host that is away kept another from being mended")
 
 
-@contextlib.contextmanager
-def edited(context: Context, path: str, old: str, new: str) -> Iterator[None]:
-    """A deploy with one passage replaced."""
-    with checkout.frozen(context.box.sources) as sources:
-        checkout.edit(sources, path, old, new)
-        context.fault_sources = sources
-        try:
-            yield
-        finally:
-            context.fault_sources = None
-
-
 def everything_everywhere(context: Context) -> contextlib.AbstractContextManager[None]:
     """A deploy that does not look at where a stack is placed."""
-    return edited(context, "settings/placement.py", PLACEMENT, "one")
+    return ground.edited(context, "settings/placement.py", PLACEMENT, "one")
 
 
 @contextlib.contextmanager
@@ -198,7 +169,7 @@ def secrets_everywhere(context: Context) -> Iterator[None]:
     """A deploy that gives each host the secrets of all."""
     running = "{name for name, one in services.items() if one.enabled}"
     entries = "for service in enabled(settings).values()\n        for secret"
-    with edited(context, "settings/placement.py", running, "set(services)"):
+    with ground.edited(context, "settings/placement.py", running, "set(services)"):
         changed = entries.replace("enabled(settings)", "settings.services")
         checkout.edit(context.fault_sources, "host_configuration.py", entries, changed)
         yield
@@ -206,7 +177,7 @@ def secrets_everywhere(context: Context) -> Iterator[None]:
 
 def one_for_all(context: Context) -> contextlib.AbstractContextManager[None]:
     """A deploy that gives up when one host does."""
-    return edited(context, "deploy.py", "from pyinfra import host\n",
+    return ground.edited(context, "deploy.py", "from pyinfra import host\n",
                   "from pyinfra import config as pyinfra_config, host\n\n"
                   "pyinfra_config.FAIL_PERCENT = 0\n")  # fmt: skip
 

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from checks import box, canaries, checkout, ground, runtime, watch
+from checks import box, canaries, ground, runtime, watch
 from checks.canaries import Canaries
 from checks.framework import Break, CheckError, Context
 from sandbox.state import ROOT
@@ -221,18 +221,12 @@ def mounted(context: Context) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _edited(context: Context, path: str, old: str, new: str) -> Iterator[None]:
-    with checkout.frozen(context.box.sources) as sources:
-        checkout.edit(sources, path, old, new)
-        context.fault_sources = sources
-        yield
-
-
-@contextlib.contextmanager
 def wide_for_an_instant(context: Context) -> Iterator[None]:
     """A secret's file is created 0644 and narrowed afterwards."""
     path = "files/mediastack/atomic.py"
-    with _edited(context, path, "os.open(temporary, flags, 0o600)", "os.open(temporary, flags)"):
+    with ground.edited(
+        context, path, "os.open(temporary, flags, 0o600)", "os.open(temporary, flags)"
+    ):
         yield
 
 
@@ -240,7 +234,7 @@ def wide_for_an_instant(context: Context) -> Iterator[None]:
 def printed(context: Context) -> Iterator[None]:
     """An operation shows what it was given."""
     seal = "    sealed = Sealed([json.dumps(wanted.specification)])\n"
-    with _edited(context, "operations.py", seal, f"{seal}    logger.debug(sealed[0])\n"):
+    with ground.edited(context, "operations.py", seal, f"{seal}    logger.debug(sealed[0])\n"):
         yield
 
 
@@ -249,7 +243,7 @@ def in_arguments(context: Context) -> Iterator[None]:
     """A user's secret travels in a command line."""
     command = 'yield StringCommand(path, "secrets-apply", _stdin=sealed)'
     leak = 'yield StringCommand("true", *wanted.specification["values"].values())'
-    with _edited(context, "operations.py", command, f"{leak}\n    {command}"):
+    with ground.edited(context, "operations.py", command, f"{leak}\n    {command}"):
         yield
 
 

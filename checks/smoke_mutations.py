@@ -12,22 +12,20 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import inspect
 import json
 import os
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
 from checks import box, ground, runtime
 from checks.faults import KEPT, Failure, Fault, containers, doctor, files, machine, networks
 from checks.framework import Break, CheckError, Context
+from checks.smoke_suite import Suite, complaints
 from sandbox.command import SandboxError
 from sandbox.progress import say
-from tests.smoke import expect_containers
-from tests.smoke.subjects import SUBJECTS
 
 NAME = "smoke-mutations"
 BUDGET_SECONDS = 300.0
@@ -42,10 +40,6 @@ SWEEP = (
     "find /opt/mediastack /etc /srv/mediastack /data /run -xdev"
     f" -name '*{KEPT}' -prune -exec rm -r {{}} +"
 )
-TESTS = (
-    *("test_container_networks", "test_host_secrets", "test_host_system"),
-    *("test_managed_files", "test_running_containers", "test_traffic"),
-)
 settle = ground.settle
 
 
@@ -59,45 +53,6 @@ def prepare(context: Context) -> None:
     # Read when the inventory is imported, below.
     os.environ["MEDIASTACK_BOX"] = context.box_name
     context.resources.callback(box.run, context.box, KEEPER.format("CONT"), check=False)
-
-
-class Suite:
-    """The smoke suite over one kept connection."""
-
-    def __init__(self, context: Context) -> None:
-        self.targets = importlib.import_module("tests.smoke.targets")
-        (name,) = self.targets.names()
-        self.settings = self.targets.host_settings.of(dict(self.targets.inventory.hosts)[name])
-        self.host = self.targets.connect(name)
-        self.expected, _ = self.targets.look(self.host, self.settings)
-
-    def failures(self) -> dict[Failure, list[str]]:
-        """Read the box; {(check, subject): what it complains of}. Raise CheckError."""
-        try:
-            expected, observed = self.targets.look(self.host, self.settings)
-        except self.targets.Unreadable as error:
-            raise CheckError(str(error)) from error
-        return judge(expected, observed)
-
-
-def judge(expected: Any, observed: dict[str, Any]) -> dict[Failure, list[str]]:
-    """What the suite's tests say, each run as pytest would run it."""
-    found: dict[Failure, list[str]] = {}
-
-    def agree(check: Callable[..., Any], *subject: str) -> None:
-        name = f"{check.__module__.rpartition('.expect_')[2]}.{check.__name__}"
-        key = (name, subject[0] if subject else "")
-        if subject and expect_containers.stopped_by(expected, observed, subject[0]):
-            return
-        found[key] = list(check(expected, observed, *subject))
-
-    for module in TESTS:
-        for name, test in vars(importlib.import_module(f"tests.smoke.{module}")).items():
-            if name.startswith("test_"):
-                wanted = next((s for s in inspect.signature(test).parameters if s in SUBJECTS), "")
-                for one in SUBJECTS[wanted](expected) if wanted else [None]:
-                    test(agree, *([one] if wanted else []))
-    return found
 
 
 def known(expected: Any) -> list[Fault]:
@@ -155,11 +110,6 @@ def damaged(context: Context, this: list[Fault]) -> Iterator[None]:
         box.run(host, "bash -s", stdin=script([one.undo for one in this]), check=False)
         raise
     box.run(host, "bash -s", stdin=script([one.undo for one in this]))
-
-
-def complaints(found: dict[Failure, list[str]]) -> set[Failure]:
-    """The checks that failed."""
-    return {key for key, problems in found.items() if problems}
 
 
 def doctors(context: Context) -> set[Failure]:

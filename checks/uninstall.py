@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
 from typing import Any
 
-from checks import box, checkout, ground, runtime
+from checks import box, ground, runtime
 from checks.framework import Break, Context
 from sandbox import lifecycle
 from sandbox.command import SandboxError
 
 NAME = "uninstall"
+PLAN = "files/mediastack/uninstall_plan.py"
 BUDGET_SECONDS = 240.0
 UNINSTALL = "/usr/local/sbin/stack-manage.sh uninstall"
 FILM = "/data/media/movies/A Film (2026)/film.mkv"
@@ -144,35 +144,21 @@ def purged(context: Context, before: dict[str, Any]) -> None:
         context.violation("--purge left the apps' state")
 
 
-@contextlib.contextmanager
-def edited(context: Context, path: str, old: str, new: str) -> Iterator[None]:
-    """A deploy whose uninstall has one passage replaced."""
-    with checkout.frozen(context.box.sources) as sources:
-        checkout.edit(sources, path, old, new)
-        context.fault_sources = sources
-        try:
-            yield
-        finally:
-            context.fault_sources = None
-
-
 def careless(context: Context) -> contextlib.AbstractContextManager[None]:
     """An uninstall that removes the apps' state without being told to."""
-    return edited(
-        context, "files/mediastack/uninstall_plan.py", "        if purge:", "        if True:"
-    )
+    return ground.edited(context, PLAN, "        if purge:", "        if True:")
 
 
 def forgetful(context: Context) -> contextlib.AbstractContextManager[None]:
     """An uninstall that leaves files of ours and does not say so."""
-    return edited(context, "files/mediastack/uninstall_plan.py", "        if ours:",
-                  "        if ours and 'systemd' not in path:")  # fmt: skip
+    return ground.edited(
+        context, PLAN, "        if ours:", "        if ours and 'systemd' not in path:"
+    )
 
 
 def packages_left(context: Context) -> contextlib.AbstractContextManager[None]:
     """An uninstall that leaves the packages without a word."""
-    return edited(context, "files/mediastack/uninstall_plan.py", '    elif seen["installed"]:',
-                  "    elif False:")  # fmt: skip
+    return ground.edited(context, PLAN, '    elif seen["installed"]:', "    elif False:")
 
 
 CASES = {"kept": kept}

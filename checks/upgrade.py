@@ -76,7 +76,7 @@ def from_last_release(context: Context) -> None:
         context.figure("seconds_deploy_last_release", done.seconds)
     with context.planted():
         upgrade(context, context.fault_sources or host.sources, "to_this")
-    smoke(context)
+    ground.smoke(context)
 
 
 def to_next_release(context: Context) -> None:
@@ -203,45 +203,16 @@ def unchanged(
     context.control("the state of the services", len(before["marks"]) > 0)
 
 
-def smoke(context: Context) -> None:
-    """The smoke checks of this checkout are green."""
-    done = subprocess.run(
-        [f"{sys.prefix}/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/smoke"],
-        cwd=context.box.sources,
-        env={**os.environ, "MEDIASTACK_BOX": context.box.name},
-        capture_output=True,
-        text=True,
-        timeout=SMOKE_SECONDS,
-        check=False,
-    )
-    last = (done.stdout.strip().splitlines() or [done.stderr[-200:]])[-1]
-    context.figure("smoke", last)
-    if done.returncode:
-        context.violation(f"the smoke checks fail after the upgrade: {last}")
-
-
-@contextlib.contextmanager
-def edited(context: Context, path: str, old: str, new: str) -> Iterator[None]:
-    """A copy of this checkout with one passage replaced."""
-    with checkout.frozen(context.box.sources) as sources:
-        checkout.edit(sources, path, old, new)
-        context.fault_sources = sources
-        try:
-            yield
-        finally:
-            context.fault_sources = None
-
-
 def forgets_a_container(context: Context) -> contextlib.AbstractContextManager[None]:
     """An upgrade-check that does not know of mounted files that will be replaced."""
-    return edited(context, "upgrade.py", "    mounted_anew(observation, answers)\n", "")
+    return ground.edited(context, "upgrade.py", "    mounted_anew(observation, answers)\n", "")
 
 
 def writes(context: Context) -> contextlib.AbstractContextManager[None]:
     """An upgrade-check that leaves a file on the host."""
     start = "    deployed = os.access("
     touch = '    open("/etc/mediastack/looked", "w").close()\n'
-    return edited(context, "remote/upgrade.py", start, touch + start)
+    return ground.edited(context, "remote/upgrade.py", start, touch + start)
 
 
 def changes_more(context: Context) -> contextlib.AbstractContextManager[None]:
@@ -249,12 +220,12 @@ def changes_more(context: Context) -> contextlib.AbstractContextManager[None]:
     last = '    remember(spec["record"], due_record(spec, record))\n'
     mark = "/srv/mediastack/config/sonarr/check-upgrade.state"
     more = f'    os.path.exists("{mark}") and os.truncate("{mark}", 0)\n'
-    return edited(context, "remote/tree.py", last, last + more)
+    return ground.edited(context, "remote/tree.py", last, last + more)
 
 
 def lets_the_older_in(context: Context) -> contextlib.AbstractContextManager[None]:
     """A preflight that does not look at the release."""
-    return edited(
+    return ground.edited(
         context, "tasks/preflight.py", "*(() if downgrade else release_problems(facts)),", ""
     )
 

@@ -1,7 +1,8 @@
 """What was on the host before we changed it, noted ahead of the change, for an uninstall.
 
 A note is made once and never changed: {"daemon_json": its text or null, "absent": directories that
-were not there, "account": whether the account was absent}. Packages add theirs when they install.
+were not there, "account": whether the account was absent}. Packages add theirs when they install:
+"packages", and "repository" (the files that tell apt of Docker's own).
 On a host where a deploy has been before without notes nothing is noted, since what is seen now is
 no longer what was.
 """
@@ -61,6 +62,7 @@ def apply(spec: "dict[str, Any]") -> "list[str]":
         "absent": [path for path in spec["directories"] if not os.path.lexists(path)],
         "account": not has_account(spec["uid"], spec["gid"]),
         "packages": [],
+        "repository": [],
     }
     write(spec["record"], seen)
     return [spec["record"]]

@@ -66,14 +66,16 @@ def coming(names: "list[str]") -> "list[str]":
     return [words[1] for words in found if not words[2].startswith("[")]
 
 
-def note(path: str, names: "list[str]") -> None:
-    """Add packages to the note of what was not there; a host without the note gets none."""
+def note(path: str, names: "list[str]", files: "list[str]") -> None:
+    """Add packages and files to the note of what was not there; a host without it gets none."""
     try:
         with open(path, encoding="utf-8") as handle:
             before = json.load(handle)
     except (FileNotFoundError, ValueError):
         return
     before["packages"] = sorted({*before.get("packages", []), *names})
+    absent = [one for one in files if not os.path.exists(one)]
+    before["repository"] = sorted({*before.get("repository", []), *absent})
     with open(f"{path}.new", "w", encoding="utf-8") as handle:
         json.dump(before, handle, indent=1, sort_keys=True)
         handle.flush()
@@ -88,10 +90,11 @@ def apply(spec: "dict[str, Any]") -> "list[str]":
     if not wanted:
         return []
     if spec["repository"]:
+        note(spec["before"], [], [spec["repository"][one] for one in ("key", "source")])
         add_repository(spec["repository"])
     subprocess.run(["dpkg", "--configure", "-a"], check=True, env=environment)
     subprocess.run([*APT, "-qq", "update"], check=True, env=environment)
-    note(spec["before"], coming(wanted))
+    note(spec["before"], coming(wanted), [])
     subprocess.run(
         [*APT, "-qq", "install", "-y", "--no-install-recommends", *wanted],
         check=True,

@@ -12,13 +12,13 @@ from typing import Any
 
 import render
 from checks.faults import Fault, edited
+from mediastack import probes
 from service import Service
 from settings import address
 from tests.smoke.expected import Expected
 
 INTENT = "/var/lib/mediastack/intent.json"
 SLEEPER = "$(docker inspect --format '{{.Image}}' ntfy)"
-NEEDED = ("gluetun", "ntfy", "socket-proxy-read", "socket-proxy-heal")
 
 
 def compose(stack: str, services: str, extra: str = "") -> str:
@@ -42,10 +42,15 @@ def remade(service: Service, change: dict[str, Any]) -> tuple[str, str]:
     return plant, f"rm -f {path}; {compose(service.stack, service.name)}"
 
 
+def is_needed(service: Service) -> bool:
+    """Whether other services, or the faults themselves (ntfy's image), stand on it."""
+    return service.owner or service.socket_proxy or service.name == "ntfy"
+
+
 def faults(expected: Expected) -> Iterator[Fault]:
     """Every fault of this kind that these settings allow."""
     for service in expected.services.values():
-        if service.name not in NEEDED:
+        if not is_needed(service):
             yield from of_life(expected, service)
             yield from of_making(expected, service)
     disabled = [n for n, one in expected.settings.services.items() if not one.enabled]
@@ -76,7 +81,8 @@ def of_life(expected: Expected, service: Service) -> Iterator[Fault]:
     )  # fmt: skip
     if name in expected.urls:
         # Where the host's own packets to the container go, after Docker has changed their address.
-        inside = expected.services["gluetun"] if service.zone == "vpn" else service
+        holder = render.owner(expected.settings)
+        inside = holder if holder and service.zone == "vpn" else service
         where = f"-d {address(expected.settings, inside)}" if service.zone != "host" else ""
         rule = f"OUTPUT -p tcp {where} --dport {service.port} -j REJECT"
         yield Fault(
@@ -151,7 +157,7 @@ def of_making(expected: Expected, service: Service) -> Iterator[Fault]:
 
 def torrent_client(expected: Expected) -> Iterator[Fault]:
     """The client no longer bound to the tunnel."""
-    path = f"{expected.config['paths']['config']}/qbittorrent/qBittorrent/qBittorrent.conf"
+    path = probes.client_settings(expected.config)
     change = f"sed -i 's/^Session.Interface=.*/Session\\\\Interface=eth0/' {path}"
     yield Fault("client unbound", path, *edited(path, change), (("traffic.bound", ""),),
-                (("service", "qbittorrent"),))  # fmt: skip
+                (("service", probes.CLIENT),))  # fmt: skip

@@ -7,16 +7,12 @@ from collections.abc import Iterator
 
 import render
 from checks.faults import Fault
-from checks.faults.containers import NEEDED, SLEEPER, compose, remade
+from checks.faults.containers import SLEEPER, compose, is_needed, remade
 from service import Service
 from settings import address
 from tests.smoke.expected import Expected
 
 FIRST_PORT = 59000
-HEALTHY = (
-    "timeout 60 sh -c 'until [ $(docker inspect --format {{.State.Health.Status}} gluetun)"
-    " = healthy ]; do sleep 0.2; done'"
-)
 # Makes a network like the one that was inspected, but for subnet and gateway.
 CREATE = """
 import json, subprocess, sys
@@ -33,7 +29,7 @@ RULES = "/run/smoke-fault.rules"
 def faults(expected: Expected) -> Iterator[Fault]:
     """Every fault of this kind that these settings allow."""
     for number, service in enumerate(expected.services.values()):
-        if service.zone == "bridge" and service.name not in NEEDED:
+        if service.zone == "bridge" and not is_needed(service):
             yield from of_bridge(expected, service, FIRST_PORT + number)
     for kind in sorted({one.socket for one in expected.services.values() if one.socket}):
         network = f"mediastack_socket_{kind}"
@@ -55,8 +51,9 @@ def faults(expected: Expected) -> Iterator[Fault]:
         f"iptables-save >{RULES}; iptables -F FORWARD; iptables -t nat -F PREROUTING",
         f"iptables-restore <{RULES}; rm {RULES}", (("traffic.packet_filter", ""),), alone=True,
     )  # fmt: skip
+    owner = render.owner(expected.settings)
     for name, port in expected.host_services.items():
-        source = address(expected.settings, expected.services["gluetun"])
+        source = address(expected.settings, owner) if owner else expected.bind_address
         rule = f"INPUT -s {source} -p tcp --dport {port} -j DROP"
         yield Fault(
             "host closed to the tunnel", name, f"iptables -w -I {rule}", f"iptables -w -D {rule}",
@@ -74,11 +71,12 @@ def otherwise(expected: Expected) -> Fault:
     leave = f"for one in {attached}; do docker network disconnect --force {name} $one; done"
     wanted = expected.config["network"]
     create = f"python3 -c {shlex.quote(CREATE)} {name} {wanted['subnet']}"
-    again = [compose("downloads", "gluetun"), HEALTHY]
-    again += [
-        compose(stack, " ".join(one for one in entry["services"] if one != "gluetun"))
-        for stack, entry in expected.config["stacks"].items()
-    ]
+    owner = render.owner(expected.settings)
+    # Its dependents join its namespace, so it comes first and alone.
+    first = [owner.name] if owner else []
+    again = [compose(owner.stack, owner.name), healthy(owner.name)] if owner else []
+    for stack, entry in expected.config["stacks"].items():
+        again.append(compose(stack, " ".join(n for n in entry["services"] if n not in first)))
     return Fault(
         "bridge otherwise", name,
         f"docker network inspect {name} >{keep}; {leave}; docker network rm {name} >/dev/null;"
@@ -87,6 +85,12 @@ def otherwise(expected: Expected) -> Fault:
         f" {'; '.join(again)}",
         (("networks.bridge", ""),), alone=True,
     )  # fmt: skip
+
+
+def healthy(name: str) -> str:
+    """Shell that waits until a container is healthy."""
+    state = f"$(docker inspect --format '{{{{.State.Health.Status}}}}' {name})"
+    return f"for _ in $(seq 300); do [ {state} = healthy ] && break; sleep 0.2; done"
 
 
 def other_gateway(gateway: str) -> str:
@@ -137,12 +141,13 @@ def of_owner(expected: Expected) -> Iterator[Fault]:
         return
     zones = tuple(("networks.zone", name) for name in inside)
     yield Fault(
-        "stale namespace", owner.name, f"docker restart {owner.name} >/dev/null; {HEALTHY}",
+        "stale namespace", owner.name,
+        f"docker restart {owner.name} >/dev/null; {healthy(owner.name)}",
         f"docker restart {' '.join(inside)} >/dev/null", zones, alone=True,
     )  # fmt: skip
     plant, undo = remade(owner, {"ports": [f"127.0.0.1:{owner.port}:{owner.port}"]})
     again = compose(owner.stack, " ".join(inside))
     yield Fault(
-        "control server published", owner.name, f"{plant}; {HEALTHY}",
-        f"{undo}; {HEALTHY}; {again}", (("networks.control_server", ""),), alone=True,
+        "control server published", owner.name, f"{plant}; {healthy(owner.name)}",
+        f"{undo}; {healthy(owner.name)}; {again}", (("networks.control_server", ""),), alone=True,
     )  # fmt: skip

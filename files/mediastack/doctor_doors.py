@@ -25,7 +25,7 @@ DOCKER_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/", "/run", "/var
 RESTART = "systemctl restart docker"
 
 
-def gather(config: Config, run: Run, with_data: bool) -> dict[str, Any]:
+def gather(config: dict[str, Any], run: Run, with_data: bool) -> dict[str, Any]:
     """Return {"everybody": inspect results, "urls": {url: status or why not}, "proxies", "reach",
     "tunnel", "links", "lock", "rules": as probes says}; the slow ones side by side."""
     services = config["services"]
@@ -33,11 +33,6 @@ def gather(config: Config, run: Run, with_data: bool) -> dict[str, Any]:
     ids = (run(("docker", "ps", "-aq", "--no-trunc")) or "").split()
     everybody = _list(run(("docker", "inspect", *ids))) if ids else []
     named = {one["Name"].lstrip("/"): one for one in everybody}
-    questions = {
-        f"socket-proxy-{kind}": [question.split(" ", 1) for question in answers]
-        for kind, answers in probes.PROXY_ANSWERS.items()
-    }
-    client = f"{config['paths']['config']}/qbittorrent/qBittorrent/qBittorrent.conf"
     data = config["paths"]["data"]
     spec = {
         "halves": [f"{data}/torrents", f"{data}/media"],
@@ -55,13 +50,13 @@ def gather(config: Config, run: Run, with_data: bool) -> dict[str, Any]:
             name: pool.submit(probes.reach, named.get(owner), gateway, port)
             for name, port in host_services(config).items()
         }
-        proxies = pool.submit(probes.proxy_answers, everybody, questions)
+        proxies = pool.submit(probes.proxy_answers, everybody, probes.proxy_questions(services))
         links = pool.submit(probes.hardlinks, everybody, spec) if with_data else None
         lock = pool.submit(probes.lock, f"{config['paths']['runtime']}/stack.lock")
         return {
             "everybody": everybody,
             "rules": run(("iptables-save",)) or "",
-            "tunnel": probes.tunnel(named.get(owner), client),
+            "tunnel": probes.tunnel(named.get(owner), probes.client_settings(config)),
             "urls": {url: one.result() for url, one in urls.items()},
             "reach": {name: one.result() for name, one in reach.items()},
             "proxies": proxies.result(),
@@ -153,7 +148,7 @@ def packet_filter(config: Config, facts: Facts) -> list[Finding]:
 
 def bound(config: Config, facts: Facts) -> list[Finding]:
     """The torrent client talks through the tunnel's device only."""
-    if "qbittorrent" not in dict(_wanted(config, facts)) or "tunnel" not in facts["doors"]:
+    if probes.CLIENT not in dict(_wanted(config, facts)) or "tunnel" not in facts["doors"]:
         return []
     seen = facts["doors"]["tunnel"]
     other = [one for one in seen["settings"].values() if one != probes.TUNNEL]
@@ -163,7 +158,7 @@ def bound(config: Config, facts: Facts) -> list[Finding]:
     if probes.TUNNEL not in seen["devices"]:
         problem = f"sees no {probes.TUNNEL}"
     fix = f"set the network interface to {probes.TUNNEL} in its web interface"
-    return [judge("bound", "qbittorrent", problem, fix)]
+    return [judge("bound", probes.CLIENT, problem, fix)]
 
 
 def host_reached(config: Config, facts: Facts) -> list[Finding]:

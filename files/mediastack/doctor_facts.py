@@ -39,7 +39,6 @@ Run = Callable[[Sequence[str]], "str | None"]
 
 TIMEOUT_SECONDS = 20
 KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
-DAEMON_SETTINGS = "/etc/docker/daemon.json"
 UNIT_PROPERTIES = (
     "Id,LoadState,UnitFileState,ActiveState,NeedDaemonReload,MainPID"
     ",NextElapseUSecRealtime,NextElapseUSecMonotonic"
@@ -61,7 +60,7 @@ def gather(
     present = doctor_probes.sentinel_present(config)
     facts.update(
         units=units(config, run, proc),
-        daemon_settings=json_file(DAEMON_SETTINGS),
+        daemon_settings=json_file(doctor_machine.DAEMON_SETTINGS),
         host_netns=status.host_netns(proc),
         machine=doctor_machine.gather(config, run, proc),
         secrets=secrets(config),

@@ -21,11 +21,12 @@ import urllib.parse
 from typing import Any
 
 PROBE_SECONDS = 5
-PROXY_SECONDS = 3
+ANSWER_SECONDS = 3
 LOCK_SECONDS = 10
 COMMAND_SECONDS = 15
 # Gluetun's name for its device.
 TUNNEL = "tun0"
+CLIENT = "qbittorrent"
 # What each kind of socket proxy is asked, and its answer. A restart of a container that does not
 # exist is "not found" by Docker itself: the request went through and did nothing.
 PROXY_ANSWERS = {
@@ -105,12 +106,14 @@ def read(path: str) -> str:
         return ""
 
 
-def web_answer(url: str) -> "int | str":
+def web_answer(url: str, method: str = "GET") -> "int | str":
     """The HTTP status of a URL, or why there is none."""
-    parts = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PROXY_SECONDS)
+    parts = urllib.parse.urlsplit(url.replace("NO-CONTAINER", NO_CONTAINER))
+    connection = http.client.HTTPConnection(
+        parts.hostname or "", parts.port, timeout=ANSWER_SECONDS
+    )
     try:
-        connection.request("GET", parts.path or "/")
+        connection.request(method, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
         return connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
         return str(error) or type(error).__name__
@@ -159,32 +162,31 @@ def linked(places: "dict[str, list[str]]", spec: "dict[str, Any]") -> "list[list
     return [json.loads(line) for line in lines if line.startswith("[")]
 
 
+def proxy_questions(services: "dict[str, Any]") -> "dict[str, dict[str, Any]]":
+    """{proxy: {"port", "asked": ["GET /path"]}} of the socket proxies among these services."""
+    return {
+        name: {"port": services[name]["port"], "asked": list(answers)}
+        for kind, answers in PROXY_ANSWERS.items()
+        if (name := f"socket-proxy-{kind}") in services
+    }
+
+
 def proxy_answers(
-    containers: "list[dict[str, Any]]", questions: "dict[str, list[list[str]]]"
+    containers: "list[dict[str, Any]]", questions: "dict[str, dict[str, Any]]"
 ) -> "dict[str, dict[str, int | str]]":
     """{proxy's container: {"GET /path": HTTP status, or why there is none}}."""
     found: dict[str, dict[str, int | str]] = {}
     for one in containers:
-        asked = questions.get(one["Name"].lstrip("/"))
+        name = one["Name"].lstrip("/")
         addresses = [n["IPAddress"] for n in one["NetworkSettings"]["Networks"].values()]
-        if asked and any(addresses):
-            found[one["Name"].lstrip("/")] = {
-                f"{method} {path}": request(next(filter(None, addresses)), method, path)
-                for method, path in asked
+        address = next(filter(None, addresses), "")
+        if name in questions and address:
+            url = f"http://{address}:{questions[name]['port']}"
+            found[name] = {
+                asked: web_answer(url + asked.split(" ")[1], asked.split(" ")[0])
+                for asked in questions[name]["asked"]
             }
     return found
-
-
-def request(address: str, method: str, path: str) -> "int | str":
-    """The status of one request to a socket proxy."""
-    connection = http.client.HTTPConnection(address, 2375, timeout=PROXY_SECONDS)
-    try:
-        connection.request(method, path.replace("NO-CONTAINER", NO_CONTAINER))
-        return connection.getresponse().status
-    except (OSError, http.client.HTTPException) as error:
-        return str(error) or type(error).__name__
-    finally:
-        connection.close()
 
 
 def reach(container: "dict[str, Any] | None", gateway: str, port: int) -> str:
@@ -194,6 +196,12 @@ def reach(container: "dict[str, Any] | None", gateway: str, port: int) -> str:
         return "no container"
     enter = ("nsenter", f"--net=/proc/{pid}/ns/net", "--", sys.executable, "-c", REACH_PROGRAM)
     return run(*enter, gateway, str(port)).strip()
+
+
+def client_settings(config: "dict[str, Any]") -> str:
+    """Where the torrent client keeps its settings, by mediastack.toml; "" without one."""
+    seeds = (one for one in config["secret_files"] if one.get("service") == CLIENT)
+    return next((one["destination"] for one in seeds if one["seed"]), "")
 
 
 def tunnel(container: "dict[str, Any] | None", path: str) -> "dict[str, Any]":

@@ -167,9 +167,7 @@ def _text(*command: str) -> str:
 
 
 def _objects(*command: str) -> list[dict[str, Any]]:
-    lines = _text("docker", *command, "--no-trunc", "--format", "{{json .}}").splitlines()
-    if not lines:
-        lines = _text("docker", *command, "--format", "{{json .}}").splitlines()
+    lines = _text("docker", *command, "--format", "{{json .}}").splitlines()
     return [json.loads(line) for line in lines]
 
 

@@ -11,12 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from mediastack.doctor_machine import DAEMON_SETTINGS
+
 BEFORE = "before.json"
-DAEMON = "/etc/docker/daemon.json"
-DOCKER_REPOSITORY = (
-    "/etc/apt/sources.list.d/docker.sources",
-    "/etc/apt/keyrings/docker.asc",
-)
 UNKNOWN = "an earlier release put it there and kept no record of what was before"
 
 
@@ -90,7 +87,7 @@ def _docker(seen: Mapping[str, Any]) -> Iterator[Step]:
 def _files(seen: Mapping[str, Any], stays: list[tuple[str, str]], purge: bool) -> Iterator[Step]:
     """What the record of managed paths holds; the programs and their configuration come last."""
     paths = seen["settings"]["paths"]
-    later: tuple[str, ...] = (f"{paths['program']}/", f"{paths['state']}/", DAEMON)
+    later: tuple[str, ...] = (f"{paths['program']}/", f"{paths['state']}/", DAEMON_SETTINGS)
     later += (f"{paths['etc']}/mediastack.toml", f"{paths['etc']}/secrets")
     # Also the empty directories in there: each belongs to an app's state.
     staying = (f"{paths['config']}/", f"{paths['backups']}/")
@@ -111,19 +108,24 @@ def _files(seen: Mapping[str, Any], stays: list[tuple[str, str]], purge: bool) -
 
 
 def _daemon(seen: Mapping[str, Any], stays: list[tuple[str, str]]) -> Iterator[Step]:
-    if DAEMON not in seen["record"]:
+    if DAEMON_SETTINGS not in seen["record"]:
         return
     if "daemon_json" not in seen["before"]:
-        stays.append((DAEMON, UNKNOWN))
+        stays.append((DAEMON_SETTINGS, UNKNOWN))
         return
     text = seen["before"]["daemon_json"]
     if text is None:
-        yield Step(DAEMON, "remove", DAEMON)
-        yield Step(DAEMON, "remove", "/etc/docker")
+        yield Step(DAEMON_SETTINGS, "remove", DAEMON_SETTINGS)
+        yield Step(DAEMON_SETTINGS, "remove", "/etc/docker")
     else:
-        yield Step(f"our changes in {DAEMON}", "write", DAEMON, text=text)
+        yield Step(f"our changes in {DAEMON_SETTINGS}", "write", DAEMON_SETTINGS, text=text)
     restart = ("sh", "-c", "! systemctl is-active -q docker || systemctl restart docker")
-    yield Step(f"our changes in {DAEMON}" if text else DAEMON, "command", "docker", restart)
+    yield Step(
+        f"our changes in {DAEMON_SETTINGS}" if text else DAEMON_SETTINGS,
+        "command",
+        "docker",
+        restart,
+    )
 
 
 def _packages(seen: Mapping[str, Any], stays: list[tuple[str, str]]) -> Iterator[Step]:
@@ -138,9 +140,8 @@ def _packages(seen: Mapping[str, Any], stays: list[tuple[str, str]]) -> Iterator
             f"{len(seen['installed'])} packages that were not there before", "command", "packages",
             ("apt-get", "-qq", "-y", "-o", "DPkg::Lock::Timeout=300", "purge", *seen["installed"]),
         )  # fmt: skip
-        if "docker-ce" in seen["installed"]:
-            for path in DOCKER_REPOSITORY:
-                yield Step("Docker's package repository", "remove", path)
+        for path in seen["before"].get("repository", []):
+            yield Step("Docker's package repository", "remove", path)
         # What the engine and containerd made while they ran, and no package owns.
         for path in ("/etc/cni/net.d", "/etc/cni"):
             yield Step("Docker's empty directories", "remove", path)

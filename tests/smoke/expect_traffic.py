@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import render
-from mediastack.probes import TUNNEL
+from mediastack.probes import CLIENT, TUNNEL
 from tests.smoke.expect_containers import find, manage, stopped_by
 from tests.smoke.expect_files import DEPLOY
 from tests.smoke.expected import Expected
@@ -59,16 +59,16 @@ def proxy(expected: Expected, observed: Observed, socket: str) -> Iterator[str]:
 def bound(expected: Expected, observed: Observed) -> Iterator[str]:
     """The torrent client talks through the tunnel's device only, which its namespace has."""
     holder = render.owner(expected.settings)
-    if "qbittorrent" not in expected.services or holder is None:
+    if CLIENT not in expected.services or holder is None:
         return
-    if stopped_by(expected, observed, "qbittorrent"):
+    if stopped_by(expected, observed, CLIENT):
         return
     for name in ("Session\\Interface", "Session\\InterfaceName"):
         value = observed["tunnel"]["settings"].get(name, "nothing")
         if value != TUNNEL:
-            yield f"qbittorrent's {name} is {value}, not {TUNNEL}; fix: set it in its web interface"
+            yield f"{CLIENT}'s {name} is {value}, not {TUNNEL}; fix: set it in its web interface"
     if TUNNEL not in observed["tunnel"]["devices"]:
-        yield f"qbittorrent's namespace has no {TUNNEL}; {manage(expected, holder.name, 'logs')}"
+        yield f"{CLIENT}'s namespace has no {TUNNEL}; {manage(expected, holder.name, 'logs')}"
 
 
 def host_service(expected: Expected, observed: Observed, host_service: str) -> Iterator[str]:

@@ -17,7 +17,7 @@ import distributions
 import host_configuration
 import layout
 import render
-from mediastack.probes import PROXY_ANSWERS
+from mediastack import probes
 from service import Service
 from settings import Settings, enabled
 
@@ -97,7 +97,7 @@ class Expected:
     def proxies(self, kind: str) -> dict[str, dict[str, int]]:
         """What the proxies of one kind of socket answer, by name."""
         return {
-            name: PROXY_ANSWERS[kind]
+            name: probes.PROXY_ANSWERS[kind]
             for name, one in self.services.items()
             if one.socket_proxy and one.socket == kind
         }
@@ -165,14 +165,10 @@ def question(expected: Expected) -> dict[str, Any]:
         "gid": expected.settings.host.pgid,
         "urls": sorted(set(expected.urls.values())),
         "halves": [f"{expected.settings.storage.data}/{half}" for half in ("torrents", "media")],
-        "proxies": {
-            name: [question.split(" ", 1) for question in questions]
-            for kind in PROXY_ANSWERS
-            for name, questions in expected.proxies(kind).items()
-        },
+        "proxies": probes.proxy_questions(config["services"]),
         "owner": holder.name if holder else "",
         "gateway": config["network"]["gateway"],
         "host_services": expected.host_services,
-        "torrent_client": f"{config['paths']['config']}/qbittorrent/qBittorrent/qBittorrent.conf",
+        "torrent_client": probes.client_settings(config),
         "lock": f"{config['paths']['runtime']}/stack.lock",
     }

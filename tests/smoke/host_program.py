@@ -24,6 +24,8 @@ from mediastack.probes import (
     lock,
     proxy_answers,
     reach,
+    read,
+    run,
     tunnel,
     web_answer,
 )
@@ -32,8 +34,6 @@ from tests.smoke.host_readers import (
     look,
     packages,
     parse,
-    read,
-    run,
     run_json,
     secret_tree,
     units,

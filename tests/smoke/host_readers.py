@@ -6,33 +6,14 @@ import hashlib
 import json
 import os
 import stat
-import subprocess
 from typing import Any
 
-TIMEOUT_SECONDS = 15
+from mediastack.probes import read, run
+
 UNIT_PROPERTIES = (
     "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,MainPID,Result,"
     "NextElapseUSecRealtime,NextElapseUSecMonotonic"
 )
-
-
-def run(*command: str) -> str:
-    """Its output; "" when it is not there."""
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout
-
-
-def read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as handle:
-            return handle.read()
-    except OSError:
-        return ""
 
 
 def parse(text: str) -> Any:

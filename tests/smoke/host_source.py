@@ -9,9 +9,10 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PROGRAM = HERE / "host_program.py"
+# In the order in which one needs the other.
 SENT_ALONG = {
-    "tests.smoke.host_readers": HERE / "host_readers.py",
     "mediastack.probes": HERE.parent.parent / "files" / "mediastack" / "probes.py",
+    "tests.smoke.host_readers": HERE / "host_readers.py",
 }
 # A module that is found by its name without being a file.
 MODULE = """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from checks import faults, smoke_mutations
+from checks import faults, smoke_mutations, smoke_suite
 from checks.faults import Fault, doctor
 from mediastack.doctor import CHECKS
 from tests.unit import smoke_house
@@ -25,8 +25,8 @@ def test_a_healthy_house_passes_the_suite_and_every_check_is_claimed_by_a_fault(
     tmp_path: Path, known: list[Fault]
 ) -> None:
     expected, observed = smoke_house.build(tmp_path)
-    found = smoke_mutations.judge(expected, observed)
-    assert smoke_mutations.complaints(found) == set()
+    found = smoke_suite.judge(expected, observed)
+    assert smoke_suite.complaints(found) == set()
     claimed = {name for one in known for name, _ in one.killers}
     assert claimed == {name for name, _ in found}
     asked = {key for one in known for key in one.killers}
@@ -77,7 +77,7 @@ def test_a_command_that_fails_is_named(tmp_path: Path) -> None:
 
 def test_the_doctor_says_what_each_smoke_check_says(tmp_path: Path) -> None:
     expected, observed = smoke_house.build(tmp_path)
-    assert set(doctor.SAME) == {name for name, _ in smoke_mutations.judge(expected, observed)}
+    assert set(doctor.SAME) == {name for name, _ in smoke_suite.judge(expected, observed)}
     sources = "".join(inspect.getsource(inspect.getmodule(check)) for check in CHECKS)
     for names in doctor.SAME.values():
         for name in names:

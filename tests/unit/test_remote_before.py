@@ -32,6 +32,7 @@ def test_a_bare_host_is_noted_once(tmp_path: Path) -> None:
         "absent": [str(tmp_path / "new")],
         "account": True,
         "packages": [],
+        "repository": [],
     }
 
 
@@ -49,16 +50,19 @@ def test_a_host_that_was_deployed_without_a_note_gets_none(tmp_path: Path) -> No
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "managed.json").write_text("{}")
     assert before.check(asked) == [] and before.apply(asked) == []
-    packages.note(asked["record"], ["docker.io"])
+    packages.note(asked["record"], ["docker.io"], [])
     assert not Path(asked["record"]).exists()
 
 
 def test_packages_add_to_the_note_and_take_nothing_from_it(tmp_path: Path) -> None:
     asked = spec(tmp_path)
     before.apply(asked)
-    packages.note(asked["record"], ["b", "a"])
-    packages.note(asked["record"], ["c", "a"])
-    assert json.loads(Path(asked["record"]).read_text())["packages"] == ["a", "b", "c"]
+    packages.note(asked["record"], ["b", "a"], [asked["daemon_json"]])
+    packages.note(asked["record"], ["c", "a"], [str(tmp_path)])
+    noted = json.loads(Path(asked["record"]).read_text())
+    assert noted["packages"] == ["a", "b", "c"]
+    # What was there already is somebody else's.
+    assert noted["repository"] == [asked["daemon_json"]]
 
 
 def test_what_is_coming_is_what_apt_says_it_will_add(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,10 @@ def test_what_comes_is_noted_with_its_dependencies_before_it_is_installed(
     packages.subprocess.run = run  # type: ignore[assignment]
     packages.apply({**spec("docker.io"), "before": str(note)})
     assert seen == [note.read_text()]
-    assert json.loads(note.read_text()) == {"packages": ["dependency", "docker.io"]}
+    assert json.loads(note.read_text()) == {
+        "packages": ["dependency", "docker.io"],
+        "repository": [],
+    }
 
 
 def test_another_apt_is_waited_for(apt: Apt) -> None:

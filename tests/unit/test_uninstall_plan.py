@@ -120,6 +120,12 @@ def test_packages_that_others_use_stay_with_the_reason() -> None:
     assert apt.command[-1] == "docker.io"
 
 
+def test_dockers_repository_goes_with_its_packages_where_we_brought_it() -> None:
+    before = seen()["before"] | {"repository": ["/etc/apt/sources.list.d/docker.sources"]}
+    assert before["repository"][0] in removed(plan(seen(before=before), purge=False))
+    assert not any("apt" in path for path in removed(plan(seen(), purge=False)))
+
+
 def test_without_a_note_of_what_was_before_packages_settings_and_account_stay() -> None:
     made = plan(seen(before={}, installed=[]), purge=True)
     assert said(made)["packages"] == said(made)[DAEMON] == uninstall_plan.UNKNOWN

@@ -1,0 +1,215 @@
+"""Faults of a house, and which check of the doctor has to name each, in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import doctor_house as house
+
+Fault = Callable[[dict[str, Any], dict[str, Any]], Any]
+
+
+def put(*path: Any, value: Any) -> Fault:
+    """A fault: the fact at this path gets another value."""
+
+    def plant(_: dict[str, Any], facts: dict[str, Any]) -> None:
+        *parents, last = path
+        for key in parents:
+            facts = facts[key]
+        facts[last] = value
+
+    return plant
+
+
+def of(service: str, **values: Any) -> Fault:
+    """A fault: the observed container of a service shows other values."""
+    return lambda _, facts: house.container(facts, service).update(values)
+
+
+def drop(*path: Any) -> Fault:
+    """A fault: the fact at this path is gone."""
+
+    def plant(_: dict[str, Any], facts: dict[str, Any]) -> None:
+        *parents, last = path
+        for key in parents:
+            facts = facts[key]
+        del facts[last]
+
+    return plant
+
+
+def no_container(service: str) -> Fault:
+    def plant(_: dict[str, Any], facts: dict[str, Any]) -> None:
+        facts["observation"]["containers"].remove(house.container(facts, service))
+
+    return plant
+
+
+def bound(service: str, port: str, address: str, host_port: str) -> Fault:
+    value = [{"HostIp": address, "HostPort": host_port}]
+    return put("inspected", service, "NetworkSettings", "Ports", port, value=value)
+
+
+KEEPER, PATH = "mediastack-keeper.service", "mediastack-notify.path"
+SECRETS = "/etc/mediastack/secrets"
+PASSWORD = f"{SECRETS}/qbittorrent/password"
+AUTH = f"{SECRETS}/gluetun/auth.toml"
+SEED = "/srv/mediastack/config/qbittorrent/qBittorrent.conf"
+PROGRAM = "/opt/mediastack/bin/mediastack"
+DAEMON = "/etc/docker/daemon.json"
+NETWORK = "homelab_media_network"
+
+FAULTS: list[tuple[str, str, str, Fault]] = [
+    # check, subject, words of the problem, fault
+    ("unit", KEEPER, "masked", put("units", KEEPER, "LoadState", value="masked")),
+    ("unit", KEEPER, "not-found", put("units", KEEPER, "LoadState", value="not-found")),
+    ("unit", PATH, "unknown to systemd", drop("units", PATH)),
+    ("unit", PATH, "disabled", put("units", PATH, "UnitFileState", value="disabled")),
+    ("unit", KEEPER, "failed", put("units", KEEPER, "ActiveState", value="failed")),
+    ("unit", KEEPER, "changed on disk", put("units", KEEPER, "NeedDaemonReload", value="yes")),
+    ("release", KEEPER, "0.9", put("units", KEEPER, "Release", value="0.9.0+old")),
+    ("release", KEEPER, "unknown", put("units", KEEPER, "Release", value="")),
+    ("state", "/var/lib/mediastack", "schema", put("state_error", value="schema is 2")),
+    ("docker-settings", DAEMON, "No such", put("daemon_settings", "error", value="No such file")),
+    (
+        "docker-settings",
+        f"{DAEMON} log rotation",
+        "max-size",
+        drop("daemon_settings", "value", "log-opts"),
+    ),
+    (
+        "docker-settings",
+        f"{DAEMON} live-restore",
+        "live-restore",
+        put("daemon_settings", "value", "live-restore", value=False),
+    ),
+    (
+        "docker-settings",
+        "live-restore",
+        "not in force",
+        put("info", "LiveRestoreEnabled", value=False),
+    ),
+    ("docker-settings", "log driver", "journald", put("info", "LoggingDriver", value="journald")),
+    ("network", NETWORK, "does not exist", drop("networks", 1)),
+    (
+        "network",
+        NETWORK,
+        "172.31.0.0/24 instead of 172.30.0.0/24",
+        put("networks", 1, "IPAM", "Config", 0, "Subnet", value="172.31.0.0/24"),
+    ),
+    (
+        "network",
+        NETWORK,
+        "gateway 172.30.0.254",
+        put("networks", 1, "IPAM", "Config", 0, "Gateway", value="172.30.0.254"),
+    ),
+    ("hardlink", "/data", "cross-device", put("data", "hardlink_error", value="cross-device link")),
+    ("disk", "/data", "only 100 MiB", put("disks", "/data", "free_bytes", value=100 * 1024**2)),
+    (
+        "disk",
+        "/opt/mediastack",
+        "only 9 inodes",
+        put("disks", "/opt/mediastack", "free_inodes", value=9),
+    ),
+    ("clock", "clock", "years behind", put("clock", "now", value=1_000_000.0)),
+    ("clock", "clock", "backwards", put("clock", "newest", value=house.NOW + 61)),
+    ("clock", "clock", "time server", put("clock", "synchronised", value=False)),
+    ("spool", "notifications", "1.0 h", put("spool_oldest_seconds", value=3600.0)),
+    ("secret", PASSWORD, "is missing", drop("secrets", PASSWORD)),
+    ("secret", PASSWORD, "mode 0440", put("secrets", PASSWORD, "mode", value=0o440)),
+    ("secret", PASSWORD, "mode 0404", put("secrets", PASSWORD, "mode", value=0o404)),
+    ("secret", PASSWORD, "0:1000 instead of 1000:1000", put("secrets", PASSWORD, "uid", value=0)),
+    ("secret", PASSWORD, "instead of 1000:1000", put("secrets", PASSWORD, "gid", value=0)),
+    ("secret", AUTH, "0600 instead of 0400", put("secrets", AUTH, "mode", value=0o600)),
+    ("secret", AUTH, "is missing", drop("secrets", AUTH)),
+    ("secret", SEED, "mode 0644", put("secrets", SEED, "mode", value=0o644)),
+    ("secret", SECRETS, "mode 0755", put("secrets", SECRETS, "mode", value=0o755)),
+    (
+        "secret",
+        f"{SECRETS}/qbittorrent",
+        "uid 1000",
+        put("secrets", f"{SECRETS}/qbittorrent", "uid", value=1000),
+    ),
+    (
+        "secret",
+        f"{SECRETS}/.salt-key",
+        "mode 0444",
+        put("secrets", f"{SECRETS}/.salt-key", "mode", value=0o444),
+    ),
+    ("file", PROGRAM, "is missing", drop("files", PROGRAM)),
+    ("file", PROGRAM, "is a link", put("files", PROGRAM, "kind", value="link")),
+    ("file", PROGRAM, "0644 instead of 0755", put("files", PROGRAM, "mode", value=0o644)),
+    ("file", PROGRAM, "1000:0 instead of 0:0", put("files", PROGRAM, "uid", value=1000)),
+    ("file", PROGRAM, "was changed", put("files", PROGRAM, "sha256", value="0" * 64)),
+    ("file", "/data/media", "0755 instead of 0775", put("files", "/data/media", "mode", value=493)),
+    (
+        "file",
+        "/etc/mediastack/gluetun.env",
+        "missing",
+        drop("files", "/etc/mediastack/gluetun.env"),
+    ),
+    ("running", "seerr", "no container", no_container("seerr")),
+    ("running", "plex", "exited (exit code 137)", of("plex", status="exited", exit_code=137)),
+    ("healthy", "seerr", "unhealthy", of("seerr", health="unhealthy")),
+    ("healthy", "seerr", "starting", of("seerr", health="starting")),
+    ("healthy", "seerr", "none", of("seerr", health="none")),
+    ("configuration", "seerr", "older configuration", of("seerr", config_hash="hash-old")),
+    (
+        "configuration",
+        "plex",
+        "older /run/sentinel",
+        of("plex", stale_mounts=["/run/sentinel"]),
+    ),
+    ("image", "seerr", "runs ghcr.io/x/seerr:1 instead", of("seerr", image="ghcr.io/x/seerr:1")),
+    ("image-lock", "plex", "images.lock", drop("image_lock", "plex")),
+    ("namespace", "qbittorrent", "gluetun's", of("qbittorrent", netns=4026532999)),
+    ("namespace", "plex", "the host's", of("plex", netns=4026532999)),
+    ("namespace", "seerr", "one of its own", of("seerr", netns=house.OWNER_NETNS)),
+    ("namespace", "seerr", "one of its own", of("seerr", netns=house.HOST_NETNS)),
+    ("namespace", "gluetun", "one of its own", of("gluetun", netns=house.HOST_NETNS)),
+    ("namespace", "seerr", "could not be compared", of("seerr", netns=None)),
+    (
+        "restart-policy",
+        "qbittorrent",
+        "unless-stopped instead of no",
+        put(
+            "inspected",
+            "qbittorrent",
+            "HostConfig",
+            "RestartPolicy",
+            "Name",
+            value="unless-stopped",
+        ),
+    ),
+    (
+        "restart-policy",
+        "seerr",
+        "no instead of unless-stopped",
+        put("inspected", "seerr", "HostConfig", "RestartPolicy", "Name", value=""),
+    ),
+    (
+        "published-ports",
+        "gluetun",
+        "does not publish 192.168.1.10:8080->8080",
+        put("inspected", "gluetun", "NetworkSettings", "Ports", value={}),
+    ),
+    (
+        "published-ports",
+        "seerr",
+        "publishes 0.0.0.0:5055->5055, which no setting names",
+        bound("seerr", "5055/tcp", "0.0.0.0", "5055"),
+    ),
+    (
+        "published-ports",
+        "plex",
+        "publishes 192.168.1.10:1->1",
+        bound("plex", "1/tcp", "192.168.1.10", "1"),
+    ),
+    (
+        "log-rotation",
+        "seerr",
+        "without limit",
+        put("inspected", "seerr", "HostConfig", "LogConfig", "Config", value={}),
+    ),
+]
