@@ -57,6 +57,10 @@ class Followed:
                 self.reached.set()
         self.reached.set()
 
+    def has(self, start: str) -> bool:
+        """Whether a line began like this."""
+        return any(line.startswith(start) for _, line in self.lines)
+
     def said(self) -> str:
         """The last lines."""
         return "\n".join(line for _, line in self.lines[-12:])
@@ -119,7 +123,8 @@ def cut_down(host: Host, sources: Path, point: Point, seconds: float) -> tuple[b
         except subprocess.TimeoutExpired:
             return True, _strike(host, followed, reader, point.kind)
         reader.join(timeout=10)
-        return False, "" if code == 0 else f"it ended with {code} by itself:\n{followed.said()}"
+        good = code == 0 and followed.has(f"{STARTING}{point.operation}")
+        return False, "" if good else f"it ended with {code} by itself:\n{followed.said()}"
     finally:
         end(followed, reader)
 
