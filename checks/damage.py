@@ -63,8 +63,13 @@ def of_containers(chance: random.Random, config: dict[str, Any]) -> list[str]:
     return [f"docker rm --force {some} >/dev/null"]
 
 
-def commands(chance: random.Random, config: dict[str, Any], *, heavy: bool) -> list[str]:
-    """All of it, in order; `heavy`: Docker's settings and the bridge of all stacks as well."""
+def commands(
+    chance: random.Random, config: dict[str, Any], *, heavy: bool, package: bool
+) -> list[str]:
+    """All of it, in order; `heavy`: Docker's settings and the bridge of all stacks as well.
+
+    `package`: one is removed too; else all are there, and a dependency is half configured.
+    """
     program = config["paths"]["program"]
     found = [
         "systemctl stop mediastack-keeper.service",
@@ -75,7 +80,7 @@ def commands(chance: random.Random, config: dict[str, Any], *, heavy: bool) -> l
         f"rm -rf {program}/venv-*/lib",
         f"rm -f {program}/venv-*/complete",
         "sed -i '/^mediastack:/d' /etc/passwd /etc/group /etc/shadow /etc/gshadow",
-        f"{APT} remove -y python3-venv >/dev/null",
+        *([f"{APT} remove -y python3-venv >/dev/null"] if package else []),
         HALF_CONFIGURED,
     ]
     if heavy:

@@ -27,9 +27,9 @@ BUDGET_SECONDS = 300.0
 KILLS = 25
 FULL_KILLS = 100
 POWER_CUTS = 2
-PER_ROUND = 9
-# With a planted fault: so many kills in the operation that has it.
+# With a planted fault: so many kills in the operation that has it, so many of them in a round.
 KILLS_WITH_FAULT = 6
+KILLS_IN_ONE = 3
 QUIET_SECONDS = 180.0
 OPERATIONS = (
     *("Base | Managed files", "Base | Packages", "Base | Account", "Docker | Engine"),
@@ -59,8 +59,10 @@ def points(
             kinds[number] = POWER
     rounds: list[list[Point]] = []
     while kinds:
-        size = min(PER_ROUND, len(kinds), len(operations))
+        size = min(len(operations), len(kinds))
         here = sorted(chance.sample(range(len(operations)), size))
+        if len(operations) == 1:
+            here = [0] * min(KILLS_IN_ONE, len(kinds))
         rounds.append([Point(operations[one], chance.random(), kinds.pop()) for one in here])
     return rounds
 
@@ -101,10 +103,11 @@ class Watch:
         return found
 
 
-def undo(context: Context, seed: int, config: dict[str, Any], *, heavy: bool) -> None:
-    """Damage the box."""
-    chance = random.Random(seed)  # noqa: S311 - choices of a test
-    for command in damage.commands(chance, config, heavy=heavy):
+def undo(context: Context, number: int, config: dict[str, Any]) -> None:
+    """Damage the box for round `number`: the first one all of it."""
+    chance = random.Random(context.seed + number)  # noqa: S311 - choices of a test
+    several = damage.commands(chance, config, heavy=number == 0, package=number % 2 == 0)
+    for command in several:
         box.run(context.box, command, check=False)
 
 
@@ -128,7 +131,7 @@ def chain(context: Context) -> None:
     host = context.box
     before = tree(context)
     watch, config = Watch(context, before), before["config"]
-    undo(context, context.seed, config, heavy=True)
+    undo(context, 0, config)
     undone = box.inside(host, "managed")["state"] if _readable(context, config) else {}
     context.control("what was undone", undone != before["state"])
     seconds = kills.undisturbed(host, host.sources)
@@ -141,7 +144,7 @@ def chain(context: Context) -> None:
         rounds = _rounds(context)
         for number, points_ in enumerate(rounds):
             kills.quiet(host, QUIET_SECONDS)
-            undo(context, context.seed + number, config, heavy=number == 0)
+            undo(context, number, config)
             watch.begin()
             for point in points_:
                 total += 1
@@ -189,6 +192,68 @@ def _one(context: Context, point: Point, seconds: float, watch: Watch) -> int:
     return int(ran)
 
 
+@contextlib.contextmanager
+def edited(context: Context, path: str, *passages: tuple[str, str]) -> Iterator[None]:
+    """A copy of the deploy with passages of one file replaced."""
+    with checkout.frozen(context.box.sources) as sources:
+        for old, new in passages:
+            checkout.edit(sources, path, old, new)
+        context.fault_sources = sources
+        try:
+            yield
+        finally:
+            context.fault_sources = None
+
+
+def in_place(context: Context) -> contextlib.AbstractContextManager[None]:
+    """Managed files are written in place, truncated first."""
+    write = 'handle.write(base64.b64decode(entry["content"]))'
+    slowly = 'handle.write(base64.b64decode(entry["content"])[:9]); handle.flush();'
+    slowly += f' __import__("time").sleep(0.1); handle.seek(0); {write}'
+    return edited(
+        context, "remote/tree.py",
+        ("temporary = temporary_name(path)\n    descriptor", "temporary = path\n    descriptor"),
+        ("os.O_CREAT | os.O_EXCL, 0o600", "os.O_CREAT | os.O_TRUNC, 0o600"),
+        (write, slowly),
+        ("        os.rename(temporary, path)\n    except", "    except"),
+    )  # fmt: skip
+
+
+def mark_first(context: Context) -> contextlib.AbstractContextManager[None]:
+    """The environment is marked as finished before it is."""
+    venv = '    subprocess.run([sys.executable, "-m", "venv", target], check=True)\n'
+    early = venv + '    open(f"{target}/complete", "w").close()\n'
+    return edited(context, "remote/programs.py", (venv, early))
+
+
+def blind_to_half(context: Context) -> contextlib.AbstractContextManager[None]:
+    """A package that a killed dpkg left half configured is not noticed."""
+    return edited(context, "remote/packages.py", ("if not half:", "if True:"))
+
+
+def new_secrets(context: Context) -> contextlib.AbstractContextManager[None]:
+    """Each run makes secrets anew that a killed one had made."""
+    top = "/etc/mediastack/secrets"
+    gone = " ".join(f"{top}/{name}" for name in damage.GENERATED)
+    act = '    yield StringCommand(path, "secrets-apply", _stdin=sealed)'
+    return edited(
+        context, "operations.py",
+        ('noop("all secrets are as wanted")\n        return', 'noop("all secrets are as wanted")'),
+        (act, f'    yield StringCommand("rm -f {gone}")\n{act}'),
+    )  # fmt: skip
+
+
 CASES = {"chain": chain}
-BREAKS: dict[str, Break] = {}
-FOCUS: dict[str, str] = {}
+BREAKS = {
+    "in-place": Break("chain", in_place),
+    "mark-first": Break("chain", mark_first),
+    "blind-to-half": Break("chain", blind_to_half),
+    "new-secrets": Break("chain", new_secrets),
+}
+# The operation in which each of them shows when it is killed.
+FOCUS = {
+    "in-place": "Base | Managed files",
+    "mark-first": "Programs | Environment",
+    "blind-to-half": "Base | Packages",
+    "new-secrets": "Programs | Secrets",
+}

@@ -7,7 +7,6 @@ import pwd
 import subprocess
 from typing import Any
 
-
 LOCKS = tuple(f"/etc/{name}.lock" for name in ("passwd", "shadow", "group", "gshadow"))
 
 

@@ -45,8 +45,8 @@ def half_done(names: "list[str]") -> "list[str]":
         text=True,
         check=True,
     )
-    statuses = dict(line.split() for line in query.stdout.splitlines())
-    half = {name for name, status in statuses.items() if status not in DONE}
+    lines = [line.split() for line in query.stdout.splitlines() if line]
+    half = {name for name, status in lines if status not in DONE}
     if not half:
         return []
     # Rare, and takes its time. Somebody else's broken package is no business of ours.

@@ -260,7 +260,7 @@ def apply(spec: "dict[str, Any]") -> "list[str]":
 def sync(directories: "set[str]") -> None:
     """Make the names in them survive a power cut, as the contents do already."""
     for directory in sorted(directories):
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 os.fsync(descriptor)

@@ -35,8 +35,8 @@ def take_turn(reason: str, path: str = TURN_FILE, wait: float = TURN_WAIT_SECOND
                 holder = os.pread(descriptor, 200, 0).decode(errors="replace") or "somebody"
                 os.close(descriptor)
                 raise OSError(
-                    f"an earlier run is still at work on this host: {holder}; waited {waited:.0f} s;"
-                    " fix: run the deploy again when it is done"
+                    f"an earlier run is still at work on this host: {holder}; waited"
+                    f" {waited:.0f} s; fix: run the deploy again when it is done"
                 ) from None
             time.sleep(TURN_POLL_SECONDS)
     os.ftruncate(descriptor, 0)

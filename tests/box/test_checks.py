@@ -26,6 +26,7 @@ FAULTS = {
     "mounts": ("host-path-created", "/data/media/x below the mount point changed"),
     "secrets": ("mounted", "check-leak can read"),
     "drift": ("silent-dry", "--dry does not name"),
+    "interrupt": ("in-place", "is half a file after"),
 }
 
 
