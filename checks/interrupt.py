@@ -1,4 +1,4 @@
-"""A deploy that is killed anywhere is simply run again: the host is then as after an undisturbed one.
+"""A deploy that is killed anywhere is run again, and the host is as after an undisturbed one.
 
 A good part of a deployed box is undone (checks/damage.py), so that every operation has work. That
 is deployed once undisturbed: what inside/managed.py then sees, by another path than the deploy, is
