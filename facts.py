@@ -19,6 +19,7 @@ REMOTE = Path(__file__).parent / "remote"
 FOOTER = """
 import json as _json, subprocess as _subprocess, sys as _sys
 try:
+    {turn}
     print(_json.dumps({function}(_json.loads({specification!r}))))
 except (OSError, _subprocess.CalledProcessError) as _error:
     _sys.exit(f"{module}: {{_error}}")
@@ -43,9 +44,15 @@ def source(module: str) -> str:
 
 
 def program(module: str, function: str, specification: Any) -> Sealed:
-    """A program from remote/ with the call of one function, as stdin for `python3 -`."""
-    call = FOOTER.format(module=module, function=function, specification=json.dumps(specification))
-    return Sealed([source(module), call])
+    """A program from remote/ with the call of one function, as stdin for `python3 -`.
+
+    What changes the host, and the survey on which that is decided, waits for its turn.
+    """
+    waits = function == "apply" or module == "survey"
+    turn = f'_turn = take_turn("{module}")' if waits else "pass"
+    text = json.dumps(specification)
+    call = FOOTER.format(module=module, function=function, specification=text, turn=turn)
+    return Sealed([*([source("turn")] if waits else []), source(module), call])
 
 
 class Answer(FactBase[Any]):
@@ -62,10 +69,15 @@ class Answer(FactBase[Any]):
 
 
 class HostProgram(FactBase[Any]):
-    """What one verb of the host's own programs says; None where they are not installed yet."""
+    """What one verb of the host's own programs says; None where they are not installed yet.
 
-    def command(self, path: str, verb: str) -> str:
-        return f"if test -x {path}; then {path} {verb}; else echo null; fi"
+    `unfit`: they are about to be replaced, perhaps because a killed run left them half replaced;
+    then a verb that fails says as little as one that is not there.
+    """
+
+    def command(self, path: str, verb: str, unfit: bool = False) -> str:
+        failed = " || echo null" if unfit else ""
+        return f"if test -x {path}; then {path} {verb}{failed}; else echo null; fi"
 
     def process(self, output: list[str]) -> Any:
         return json.loads("\n".join(output))

@@ -21,6 +21,9 @@ from pyinfra.context import ctx_host
 
 from facts import Answer, HostProgram, Sealed, program, source
 
+# The questions about what the host's own programs are made of.
+PROGRAMS = ("tree", "packages", "programs")
+
 
 @dataclass(frozen=True, eq=False)
 class Question:
@@ -37,7 +40,10 @@ class Question:
         """Ask it by itself."""
         if self.path:
             stdin = Sealed([json.dumps(self.specification)])
-            return host.get_fact(HostProgram, path=self.path, verb=self.about, _stdin=stdin)
+            unfit = of_host().programs_differ and not state.is_executing
+            return host.get_fact(
+                HostProgram, path=self.path, verb=self.about, unfit=unfit, _stdin=stdin
+            )
         check = program(self.about, "check", self.specification)
         return host.get_fact(Answer, about=self.about, _stdin=check)
 
@@ -55,6 +61,7 @@ class Survey:
 
     open: list[Question] = field(default_factory=list)
     answers: dict[Question, dict[str, Any]] = field(default_factory=dict)
+    programs_differ: bool = False
 
 
 _surveys: WeakKeyDictionary[Host, Survey] = WeakKeyDictionary()
@@ -75,7 +82,9 @@ def ask(question: Question) -> Any:
     """The answer: from the survey while pyinfra executes, else from the host alone."""
     survey = of_host()
     if not state.is_executing or question not in survey.open:
-        return question.alone()
+        found = question.alone()
+        survey.programs_differ |= question.about in PROGRAMS and bool(found)
+        return found
     if question not in survey.answers and len(survey.open) > 1:
         spoken = {"questions": [one.spoken() for one in survey.open]}
         said = host.get_fact(Answer, about="survey", _stdin=program("survey", "check", spoken))

@@ -39,10 +39,11 @@ def settle(context: Context) -> None:
 
 
 @contextlib.contextmanager
-def edited(context: Context, path: str, old: str, new: str) -> Iterator[None]:
-    """A copy of the checkout with one passage replaced, as context.fault_sources."""
+def edited(context: Context, path: str, *passages: str) -> Iterator[None]:
+    """A copy of the checkout with passages (old, new, old, new …) of one file replaced."""
     with checkout.frozen(context.box.sources) as sources:
-        checkout.edit(sources, path, old, new)
+        for old, new in zip(passages[::2], passages[1::2], strict=True):
+            checkout.edit(sources, path, old, new)
         context.fault_sources = sources
         try:
             yield

@@ -1,9 +1,27 @@
 """The account that owns media and application state: one user, one group, fixed numbers."""
 
+import contextlib
 import grp
+import os
 import pwd
 import subprocess
 from typing import Any
+
+LOCKS = tuple(f"/etc/{name}.lock" for name in ("passwd", "shadow", "group", "gshadow"))
+
+
+def booted_at() -> float:
+    """Seconds since the epoch."""
+    with open("/proc/stat", encoding="utf-8") as handle:
+        return next(float(line.split()[1]) for line in handle if line.startswith("btime"))
+
+
+def remove_stale_locks(locks: "tuple[str, ...]" = LOCKS) -> None:
+    """Those from before the boot: useradd believes them when their number is used again."""
+    for path in locks:
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(path).st_mtime < booted_at() - 1:
+                os.unlink(path)
 
 
 def check(spec: "dict[str, Any]") -> "list[dict[str, str]]":
@@ -37,7 +55,10 @@ def refuse_taken_name(kind: str, name: str, number: int) -> None:
 def apply(spec: "dict[str, Any]") -> "list[str]":
     """Create what is absent. No login, no home: it only owns files."""
     done = []
-    for one in check(spec):
+    problems = check(spec)
+    if problems:
+        remove_stale_locks()
+    for one in problems:
         if one["path"].startswith("group"):
             refuse_taken_name("group", spec["group"], spec["gid"])
             command = ["groupadd", "--gid", str(spec["gid"]), spec["group"]]

@@ -5,7 +5,7 @@ library only, Python 3.10 or newer. The wanted tree is a list of entries; the re
 made (`managed.json`) is what lets a later run remove a path that left the catalog and nothing
 else. Content is written to a new 0600 file, owned, moded, synced and renamed into place: a reader
 sees the old file or the new one, and nobody sees it with a wider mode than the final one. The
-new file's name follows from the path: what a killed run left there is what the next one replaces.
+new file's name follows from the path: what a killed run left there is a difference like others.
 
 Entry: {"path", "kind": "file"|"directory"|"link", "mode": "0644", "uid", "gid", "sha256",
 "content": base64 (apply only), "target": link target, "keep": never removed by us,
@@ -100,6 +100,13 @@ def stale(spec: "dict[str, Any]") -> "list[str]":
     return sorted(going, reverse=True)
 
 
+def leftovers(spec: "dict[str, Any]") -> "list[str]":
+    """What killed runs were about to rename into place, of paths that are wanted."""
+    paths = [entry["path"] for entry in spec["entries"] if entry["kind"] != "directory"]
+    prepared = (new_name(path) for path in [*paths, spec["record"]])
+    return [path for path in prepared if still(path, "file") or still(path, "link")]
+
+
 def removable(path: str, kind: str, going: "set[str]") -> bool:
     """It is still what we made, and nothing of somebody else's would be left in it."""
     if not still(path, kind):
@@ -137,6 +144,7 @@ def check(spec: "dict[str, Any]") -> "list[dict[str, str]]":
     problems = [one for one in found if one] + [
         {"path": path, "problem": "no longer wanted"} for path in stale(spec)
     ]
+    problems += [{"path": path, "problem": "left by a killed run"} for path in leftovers(spec)]
     record = read_record(spec["record"])
     if record != due_record(spec, record):
         problems.append({"path": spec["record"], "problem": "is out of date"})
@@ -237,12 +245,27 @@ def apply(spec: "dict[str, Any]") -> "list[str]":
             os.rmdir(path)
         else:
             os.unlink(path)
+    for path in leftovers(spec):
+        os.unlink(path)
     for entry in spec["entries"]:
         if entry["path"] in differences:
             make_room(entry, record.get(entry["path"]))
             make(entry)
+    # The names last, each directory once: before the record says that all of it is there.
+    sync({os.path.dirname(path) for path in differences})
     remember(spec["record"], due_record(spec, record))
     return sorted(differences)
+
+
+def sync(directories: "set[str]") -> None:
+    """Make the names in them survive a power cut, as the contents do already."""
+    for directory in sorted(directories):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def remember(path: str, record: "dict[str, Any]") -> None:
@@ -252,3 +275,4 @@ def remember(path: str, record: "dict[str, Any]") -> None:
     content = base64.b64encode(json.dumps(record, indent=1, sort_keys=True).encode()).decode()
     owner = {"uid": os.geteuid(), "gid": os.getegid()}
     write_file({"path": path, "content": content, "mode": "0600", **owner})
+    sync({os.path.dirname(path)})

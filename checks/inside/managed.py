@@ -61,6 +61,11 @@ def containers() -> "dict[str, Any]":
     listed = output("docker", "ps", "-aq", "--no-trunc").split()
     inspected = json.loads(output("docker", "inspect", *listed)) if listed else []
     names = {one["Id"]: one["Name"] for one in inspected}
+    # Compose may give a network by its id, which is another one when it is made anew.
+    for line in output("docker", "network", "ls", "--no-trunc", "-f", "driver=bridge",
+                       "--format", "{{.ID}} {{.Name}}").splitlines():  # fmt: skip
+        identifier, _, name = line.partition(" ")
+        names[identifier] = name
     found = {}
     for one in inspected:
         mode = one["HostConfig"]["NetworkMode"]
@@ -70,7 +75,7 @@ def containers() -> "dict[str, Any]":
             "label": (one["Config"]["Labels"] or {}).get("io.mediastack.config"),
             "status": one["State"]["Status"],
             "restart": one["HostConfig"]["RestartPolicy"]["Name"],
-            "mode": f"{kind}:{names.get(holder, holder)}",
+            "mode": f"{names.get(kind, kind)}:{names.get(holder, holder)}",
             "networks": {
                 name: (network.get("IPAMConfig") or {}).get("IPv4Address")
                 for name, network in one["NetworkSettings"]["Networks"].items()

@@ -2,8 +2,9 @@
 
 A new file is made beside its destination with O_EXCL and mode 0600, filled, flushed, given its
 owner, then its mode, and renamed over: no reader ever sees half of it, and no secret is readable
-by others for an instant. A killed writer leaves a `.name.PID.….tmp`; the next writer of the same
-file sweeps those of dead processes away. `exclusive` serialises read-modify-write of one file
+by others for an instant. A killed writer leaves a `.name.PID-START.….tmp`; the next writer of the
+same file sweeps those of dead processes away (a number that is used again, as after a boot, started
+at another time). `exclusive` serialises read-modify-write of one file
 between processes; the kernel frees it when its holder dies.
 """
 
@@ -36,7 +37,7 @@ def write(
     """
     directory, name = os.path.split(os.path.abspath(path))
     _sweep(directory, name)
-    temporary = f"{directory}/.{name}.{os.getpid()}.{threading.get_ident()}.tmp"
+    temporary = f"{directory}/.{name}.{_process(os.getpid())}.{threading.get_ident()}.tmp"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o600)
     try:
@@ -115,9 +116,19 @@ def exclusive(path: str) -> Iterator[None]:
         os.close(descriptor)
 
 
+def _process(pid: int) -> str:
+    """A process as no other one is called: number and start; "" when there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stream:
+            return f"{pid}-{stream.read().rpartition(b')')[2].split()[19].decode()}"
+    except OSError:
+        return ""
+
+
 def _sweep(directory: str, name: str) -> None:
     for leftover in glob.glob(f"{glob.escape(directory)}/.{glob.escape(name)}.*.*.tmp"):
-        pid = leftover.rsplit(".", 3)[1]
-        if pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
+        writer = leftover.rsplit(".", 3)[1]
+        pid = writer.partition("-")[0]
+        if pid.isdigit() and writer != _process(int(pid)):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(leftover)

@@ -1,11 +1,6 @@
-"""Drift: --dry names what a deploy then mends, and a deploy killed anywhere is simply run again."""
+"""Drift: --dry names what a deploy then mends (killed deploys: scripts/check interrupt)."""
 
 from __future__ import annotations
-
-import os
-import random
-import signal
-import time
 
 import house
 import pytest
@@ -31,9 +26,6 @@ docker restart gluetun >/dev/null
 until docker inspect gluetun | grep -q '"Status": "healthy"'; do sleep 0.2; done
 """
 MENDED = {"Base | Managed files", "Programs | Units and timers", "Stacks | Containers"}
-# What a deploy runs in the box; it outlives the connection, and dies only when it is meant to.
-REMOTE = "pkill -KILL -x -f 'python3 -'; pkill -KILL -f -- '-[m] mediastack (apply|observe|sec)'"
-KILLS = 3
 
 
 def unwell(host: Host) -> list[str]:
@@ -58,31 +50,4 @@ def test_what_dry_predicts_is_what_the_deploy_changes(host: Host) -> None:
     assert (house.managed_files(host), house.ids(host)) == planted
     assert predicted == MENDED
     assert set(box.deploy(host).changed) == MENDED
-    assert_mended(host)
-
-
-def killed_deploy(host: Host, seconds: float) -> bool:
-    """Plant drift, deploy, kill both ends after so many seconds; say whether it still ran."""
-    box.run(host, SMALL_DRIFT)
-    process = house.pyinfra(host.sources, MEDIASTACK_BOX=host.name)
-    time.sleep(seconds)
-    alive = process.poll() is None
-    print(f"after {seconds:.1f} s: {'killed' if alive else 'over'}")
-    if alive:
-        os.killpg(process.pid, signal.SIGKILL)
-        house.execute(host, REMOTE)
-    process.communicate()
-    return alive
-
-
-def test_a_deploy_killed_anywhere_is_simply_run_again(host: Host) -> None:
-    seed = random.randrange(1 << 32)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
-    # Reading takes this long; what then follows, mending and waiting for health, takes as long.
-    seconds = box.deploy(host, "--dry").seconds
-    killed = [killed_deploy(host, chance.uniform(0.3, 1.4) * seconds) for _ in range(KILLS)]
-    assert any(killed)
-    box.deploy(host)
-    assert house.wait_for(lambda: house.state(host, "autoheal") == "healthy", 20)
     assert_mended(host)

@@ -85,12 +85,23 @@ def test_leftover_of_a_dead_writer_is_swept_and_that_of_a_living_one_is_not(tmp_
         text=True,
         check=True,
     ).stdout.strip()
-    (tmp_path / f".file.{dead}.1.tmp").write_text("half")
-    (tmp_path / f".file.{os.getppid()}.1.tmp").write_text("half")
+    living = f".file.{atomic._process(os.getppid())}.1.tmp"
+    (tmp_path / f".file.{dead}-1.1.tmp").write_text("half")
+    (tmp_path / living).write_text("half")
 
     atomic.write(str(tmp_path / "file"), b"x")
 
-    assert sorted(os.listdir(tmp_path)) == [f".file.{os.getppid()}.1.tmp", "file"]
+    assert sorted(os.listdir(tmp_path)) == [living, "file"]
+
+
+def test_leftover_is_swept_when_its_number_is_another_process_now(tmp_path):
+    # After a boot numbers start anew: this is ours, and was a dead writer's before.
+    (tmp_path / f".file.{os.getpid()}-1.{threading.get_ident()}.tmp").write_text("half")
+    (tmp_path / f".file.{os.getpid()}.{threading.get_ident()}.tmp").write_text("of 0.1.0")
+
+    atomic.write(str(tmp_path / "file"), b"x")
+
+    assert os.listdir(tmp_path) == ["file"]
 
 
 def test_readers_see_only_whole_files_while_a_writer_is_at_work(tmp_path):

@@ -15,7 +15,8 @@ import facts
 from facts import Answer, HostProgram, Sealed, program
 
 SECRET = "s3cret-canary"
-PROGRAMS = sorted(path.stem for path in facts.REMOTE.glob("*.py"))
+# What precedes the others is none by itself.
+PROGRAMS = sorted(path.stem for path in facts.REMOTE.glob("*.py") if path.stem != "turn")
 
 
 def run(sealed: Sealed) -> subprocess.CompletedProcess[str]:
@@ -113,3 +114,15 @@ def test_a_host_program_gets_its_verb_and_stdin(tmp_path: Path) -> None:
         ["sh", "-c", command], input="stdin", capture_output=True, text=True, check=True
     )
     assert HostProgram().process(shown.stdout.splitlines()) == ["secrets-check", "--x", "stdin"]
+
+
+@pytest.mark.parametrize(("unfit", "code"), [(True, 0), (False, 3)])
+def test_a_host_program_that_a_killed_run_left_half_replaced_answers_none_if_it_is_known(
+    tmp_path: Path, unfit: bool, code: int
+) -> None:
+    entry_point = tmp_path / "mediastack"
+    entry_point.write_text("#!/bin/sh\nexit 3\n")
+    entry_point.chmod(0o755)
+    command = HostProgram().command(path=str(entry_point), verb="observe", unfit=unfit)
+    shown = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (shown.returncode, shown.stdout) == (code, "null\n" if unfit else "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -97,3 +99,13 @@ def test_a_taken_name_does_not_matter_when_the_number_has_one(host: Accounts) ->
     host.users |= {"mediastack": 990, "anna": 1000}
     host.groups |= {"mediastack": 990, "anna": 1000}
     assert account.apply(SPEC) == []
+
+
+def test_a_lock_from_before_the_boot_is_nobodys(tmp_path: Path) -> None:
+    old, new = tmp_path / "passwd.lock", tmp_path / "group.lock"
+    old.write_text("1")
+    new.write_text("1")
+    os.utime(old, (0, account.booted_at() - 60))
+    os.utime(new, (0, account.booted_at() + 60))
+    account.remove_stale_locks((str(old), str(new), str(tmp_path / "none.lock")))
+    assert [path.name for path in tmp_path.iterdir()] == ["group.lock"]

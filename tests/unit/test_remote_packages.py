@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,20 +23,31 @@ class Apt:
 
     def __init__(self, *installed: str) -> None:
         self.installed, self.calls = set(installed), list[list[str]]()
+        self.half: set[str] = set()
+        self.dependencies: list[str] = []
 
     def run(self, command: list[str], **more: Any) -> Any:
         if command[0] == "dpkg-query":
             wanted = command[command.index("-f") + 2 :]
             lines = [f"{name} installed" for name in wanted if name in self.installed]
-            lines += ["removed-once config-files", "half half-installed", "no not-installed"]
+            if wanted:
+                lines += ["removed-once config-files", "half half-installed", "no not-installed"]
+            lines += [f"{name} half-configured" for name in sorted(self.half)]
             return SimpleNamespace(stdout="\n".join(lines) + "\n", returncode=1)
         if "-s" in command:
             names = command[command.index("--no-install-recommends") + 1 :]
             lines = [f"Inst {name} (1.0 Debian:13 [amd64])" for name in [*names, "dependency"]]
             return SimpleNamespace(stdout="\n".join(lines) + "\n", returncode=0)
+        if command[0] == "apt-cache":
+            shown = "".join(f"{name}\n  Depends: <other>\n" for name in self.dependencies)
+            return SimpleNamespace(stdout=shown, returncode=0)
         self.calls.append(command)
-        assert more["check"] is True
         assert more["env"]["DEBIAN_FRONTEND"] == "noninteractive"
+        # A pipe to a controller that is gone would end dpkg in the middle of a package.
+        assert stat.S_ISREG(os.fstat(more["stdout"].fileno()).st_mode)
+        assert stat.S_ISREG(os.fstat(more["stderr"].fileno()).st_mode)
+        if command[0] == "dpkg":
+            self.half.clear()
         if "install" in command:
             self.installed |= set(command[command.index("--no-install-recommends") + 1 :])
         return SimpleNamespace(returncode=0)
@@ -41,7 +56,9 @@ class Apt:
 @pytest.fixture
 def apt(monkeypatch: pytest.MonkeyPatch) -> Apt:
     made = Apt("procps")
-    monkeypatch.setattr(packages, "subprocess", SimpleNamespace(run=made.run))
+    double = SimpleNamespace(run=made.run, DEVNULL=packages.subprocess.DEVNULL)
+    monkeypatch.setattr(packages, "subprocess", double)
+    monkeypatch.setattr(packages, "LOCKS", ())
     return made
 
 
@@ -66,8 +83,9 @@ def test_nothing_is_called_when_nothing_is_missing(apt: Apt) -> None:
 
 def test_only_what_is_missing_is_installed_after_one_update(apt: Apt) -> None:
     assert packages.apply(spec("procps", "docker.io", "docker-cli")) == ["docker.io", "docker-cli"]
-    configure, update, install = apt.calls
+    configure, update, broken, install = apt.calls
     assert configure == ["dpkg", "--configure", "-a"]  # of a run that was killed
+    assert "--fix-broken" in broken
     assert update[-1] == "update"
     assert install[-2:] == ["docker.io", "docker-cli"]
     assert "procps" not in install
@@ -83,7 +101,7 @@ def test_what_comes_is_noted_with_its_dependencies_before_it_is_installed(
     real = apt.run
 
     def run(command: list[str], **more: Any) -> Any:
-        if "install" in command and "-s" not in command:
+        if command[0] == "apt-get" and command[-1] == "docker.io" and "-s" not in command:
             seen.append(note.read_text())
         return real(command, **more)
 
@@ -170,3 +188,46 @@ def test_no_repository_is_added_when_everything_is_there(
 ) -> None:
     packages.apply(spec("procps", repository=repository))
     assert not Path(repository["source"]).exists()
+
+
+def test_a_dependency_that_a_killed_dpkg_left_is_a_difference_and_finished(apt: Apt) -> None:
+    apt.half, apt.dependencies = {"whl", "of-somebody-else"}, ["procps", "whl"]
+    assert packages.check(spec("procps")) == [{"path": "whl", "problem": "half installed"}]
+    assert packages.apply(spec("procps")) == ["whl"]
+    assert apt.calls == [["dpkg", "--configure", "-a"]]
+    assert packages.check(spec("procps")) == []
+
+
+HOLD = (
+    "import fcntl, sys; handle = open(sys.argv[1], 'w'); fcntl.lockf(handle, fcntl.LOCK_EX);"
+    " print('held', flush=True); sys.stdin.read()"
+)
+
+
+def test_a_lock_that_is_held_for_too_long_is_named_with_its_holder(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock-frontend")
+    assert packages.holder(path) == 0
+    command = [sys.executable, "-c", HOLD, path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        assert packages.holder(path) == other.pid
+        with pytest.raises(OSError, match=rf"lock-frontend is held by py.* \(pid {other.pid}\)"):
+            packages.wait_for_locks((path,), wait=0)
+    packages.wait_for_locks((path,), wait=0)
+    with open(path, "w") as handle:
+        fcntl.lockf(handle, fcntl.LOCK_EX)
+
+
+def test_dpkg_itself_is_run_when_nobody_else_installs(
+    apt: Apt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[int] = []
+    monkeypatch.setattr(packages, "wait_for_locks", lambda: waits.append(len(apt.calls)))
+    packages.apply(spec("docker.io"))
+    assert waits == list(range(len(apt.calls)))
+
+
+def test_what_apt_said_is_in_the_error() -> None:
+    with pytest.raises(OSError, match="ended with 3:\nno such thing"):
+        packages.run(["sh", "-c", "echo no such thing >&2; exit 3"])

@@ -56,7 +56,7 @@ def test_it_is_built_once_offline_and_with_hashes(tmp_path: Path, builder: Build
     assert (tmp_path / "venv" / "complete").is_file()
     assert programs.check(wanted) == []
     assert programs.apply(wanted) == []
-    assert len(builder.calls) == 2
+    assert len(builder.calls) == 3
 
 
 def test_another_lock_builds_another_and_removes_the_old_one(
@@ -76,7 +76,7 @@ def test_another_python_builds_another(
     assert programs.check(spec(tmp_path))
 
 
-@pytest.mark.parametrize("step", [1, 2])
+@pytest.mark.parametrize("step", [1, 2, 3])
 def test_a_kill_while_building_leaves_the_old_one_linked(
     tmp_path: Path, builder: Builder, step: int
 ) -> None:
@@ -106,3 +106,49 @@ def test_an_environment_that_was_never_finished_is_a_difference(
     assert programs.check(spec(tmp_path))
     programs.apply(spec(tmp_path))
     assert programs.check(spec(tmp_path)) == []
+
+
+def test_all_of_it_is_on_the_disk_before_the_mark_says_so(
+    tmp_path: Path, builder: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marked: list[bool] = []
+
+    def run(command: list[str], check: bool) -> None:
+        if command[0] == "sync":
+            marked.append((Path(command[-1]) / "complete").exists())
+        Builder.run(builder, command, check)
+
+    monkeypatch.setattr(programs, "subprocess", SimpleNamespace(run=run))
+    programs.apply(spec(tmp_path))
+    assert marked == [False]
+
+
+def test_what_a_run_killed_after_the_swap_left_is_a_difference(
+    tmp_path: Path, builder: Builder
+) -> None:
+    programs.apply(spec(tmp_path))
+    (tmp_path / "venv-of-before").mkdir()
+    (tmp_path / "venv.new").symlink_to("venv-of-before")
+    built = len(builder.calls)
+    assert [Path(one["path"]).name for one in programs.check(spec(tmp_path))] == [
+        "venv-of-before",
+        "venv.new",
+    ]
+    programs.apply(spec(tmp_path))
+    assert programs.check(spec(tmp_path)) == []
+    assert len(builder.calls) == built  # nothing is built for that
+
+
+def test_a_removal_that_is_killed_leaves_nothing_that_is_taken_for_finished(
+    tmp_path: Path, builder: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs.apply(spec(tmp_path))
+    (tmp_path / "venv").unlink()
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    monkeypatch.setattr(programs.shutil, "rmtree", killed)
+    with pytest.raises(Killed):
+        programs.apply(spec(tmp_path))
+    assert not list(tmp_path.glob("venv-*/complete"))

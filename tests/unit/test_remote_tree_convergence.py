@@ -151,7 +151,9 @@ def test_a_kill_at_any_call_leaves_what_the_next_run_finishes(
         assert tree.check(without_content(wanted)) == []
         # What came in with the killed run leaves with the next release.
         tree.apply(spec(root))
-        assert set(snapshot(root)) == {one["path"] for one in new if one["keep"]}
+        kept = [Path(one["path"]) for one in new if one["keep"]]
+        stay = {str(place) for path in kept for place in (path, *path.parents)} - {"."}
+        assert set(snapshot(root)) == stay
 
 
 def test_a_kill_at_each_call_of_a_whole_change_is_finished_by_the_next_run() -> None:
@@ -193,3 +195,32 @@ def test_what_a_killed_run_had_begun_leaves_with_the_next_release() -> None:
             assert snapshot(root) == {}
             assert tree.check(spec(root)) == []
     assert dies_at > 20
+
+
+def test_what_a_killed_run_had_prepared_is_a_difference_also_when_the_file_is_as_wanted() -> None:
+    with host() as root:
+        wanted = spec(root, directory("a"), file("a/f"), entry("l", "link", "0777", "a"))
+        tree.apply(wanted)
+        (root / "a" / ".f.mediastack-new").write_text("half")
+        (root / ".l.mediastack-new").symlink_to("elsewhere")
+        found = {one["path"]: one["problem"] for one in tree.check(without_content(wanted))}
+        left = [str(root / "a" / ".f.mediastack-new"), str(root / ".l.mediastack-new")]
+        assert found == dict.fromkeys(left, "left by a killed run")
+        tree.apply(wanted)
+        assert snapshot(root) == expected(root, wanted)
+        assert tree.check(without_content(wanted)) == []
+
+
+def test_names_are_on_the_disk_before_the_record_says_that_all_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with host() as root:
+        order: list[str] = []
+        remember, sync = tree.remember, tree.sync
+        monkeypatch.setattr(
+            tree, "remember", lambda *given: (order.append("record"), remember(*given))
+        )
+        monkeypatch.setattr(tree, "sync", lambda paths: (order.extend(sorted(paths)), sync(paths)))
+        tree.apply(spec(root, directory("a"), file("a/f")))
+        last = len(order) - 1 - order[::-1].index("record")
+        assert {str(root), str(root / "a")} <= set(order[:last])
