@@ -67,6 +67,14 @@ async def serve(host: str, port: int, delay_seconds: float) -> asyncio.Server:
     return await asyncio.start_server(connected, "127.0.0.1", 0)
 
 
+async def hang_up() -> None:
+    """End every connection that is still open."""
+    open_ones = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in open_ones:
+        task.cancel()
+    await asyncio.gather(*open_ones, return_exceptions=True)
+
+
 @contextlib.contextmanager
 def opened(host: str, port: int, round_trip_seconds: float) -> Iterator[int]:
     """The relay's port, for as long as the context lasts; it runs in a thread of its own."""
@@ -80,5 +88,7 @@ def opened(host: str, port: int, round_trip_seconds: float) -> Iterator[int]:
         yield int(server.sockets[0].getsockname()[1])
     finally:
         loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(hang_up(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+        loop.close()
