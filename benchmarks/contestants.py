@@ -48,12 +48,14 @@ class BenchError(Exception):
     """A contestant failed; its figures would mean nothing."""
 
 
-def timed(command: list[str], *, stdin: bytes = b"", **environment: str) -> tuple[float, str]:
+def timed(
+    command: list[str], environment: dict[str, str] | None = None, *, stdin: bytes = b""
+) -> tuple[float, str]:
     """Seconds and output of a command. Raise BenchError when it fails."""
     around = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     started = time.monotonic()
     done = subprocess.run(
-        command, cwd=ROOT, input=stdin, env={**around, **environment}, capture_output=True,
+        command, cwd=ROOT, input=stdin, env={**around, **(environment or {})}, capture_output=True,
         check=False,
     )  # fmt: skip
     seconds = time.monotonic() - started
@@ -78,10 +80,10 @@ def prepare() -> None:
 
 def pyinfra(deploy: str, boxes: str, inventory: str, *options: str, settings: str = "") -> Run:
     """Run a deploy against these boxes (names with commas between)."""
-    chosen = {"MEDIASTACK_SANDBOX_SETTINGS": settings} if settings else {}
-    seconds, output = timed(
-        [PYINFRA, inventory, deploy, "-y", *options], MEDIASTACK_BOX=boxes, **chosen
-    )
+    environment = {"MEDIASTACK_BOX": boxes}
+    if settings:
+        environment["MEDIASTACK_SANDBOX_SETTINGS"] = settings
+    seconds, output = timed([PYINFRA, inventory, deploy, "-y", *options], environment)
     total = re.search(r"Grand total +(\S+) +(\S+)", output)
     return Run(seconds, output, int(total[2]) if total and total[2] != "-" else 0)
 
@@ -114,11 +116,13 @@ def ansible(box: Box, exported: Path, home: Path) -> Run:
     command += ["-e", f"@{exported}/wanted.json", "-e", f"export={exported}"]
     seconds, output = timed(
         [*command, str(HERE / "ansible" / "playbook.yaml")],
-        ANSIBLE_CONFIG=str(HERE / "ansible" / "ansible.cfg"),
-        ANSIBLE_HOME=str(home),
-        ANSIBLE_SSH_CONTROL_PATH_DIR=f"{home}/cp",
-        ANSIBLE_SSH_ARGS="-F /dev/null -o ControlMaster=auto -o ControlPersist=60s",
-        ANSIBLE_NOCOLOR="1",
+        {
+            "ANSIBLE_CONFIG": str(HERE / "ansible" / "ansible.cfg"),
+            "ANSIBLE_HOME": str(home),
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": f"{home}/cp",
+            "ANSIBLE_SSH_ARGS": "-F /dev/null -o ControlMaster=auto -o ControlPersist=60s",
+            "ANSIBLE_NOCOLOR": "1",
+        },
     )
     recap = re.search(r" changed=(\d+)", output)
     return Run(seconds, output, int(recap[1]) if recap else -1)
@@ -130,7 +134,7 @@ def lint() -> tuple[bool, int]:
     command = [f"{VENV}/bin/ansible-lint", "--offline", "--strict", "--profile", "production"]
     command += ["--config-file", str(HERE / "ansible" / ".ansible-lint"), "--nocolor"]
     try:
-        timed([*command, str(playbook)], PATH=f"{VENV}/bin:{os.environ['PATH']}")
+        timed([*command, str(playbook)], {"PATH": f"{VENV}/bin:{os.environ['PATH']}"})
     except BenchError as error:
         print(error, file=sys.stderr)
         return False, _tasks(playbook)
@@ -143,13 +147,13 @@ def _tasks(playbook: Path) -> int:
 
 
 def shell(box: Box, exported: Path) -> Run:
-    """The script and what it needs, over one SSH connection, from stdin to a directory of root's."""
+    """The script and what it needs, over one SSH connection, into a directory of root's."""
     bundle = io.BytesIO()
     with tarfile.open(fileobj=bundle, mode="w") as tar:
         for path in [*sorted(exported.iterdir()), HERE / "fresh.sh"]:
             tar.add(path, path.name)
     inside = (
-        'd=$(mktemp -d) && trap \'rm -rf "$d"\' EXIT'
+        "d=$(mktemp -d) && trap 'rm -rf \"$d\"' EXIT"
         ' && tar --extract --directory "$d" && sh "$d/fresh.sh" "$d"'
     )
     words = [*sandbox_box.ssh_arguments(box), inside]
@@ -170,7 +174,5 @@ def relayed(box: Box, round_trip_seconds: float) -> Iterator[tuple[Box, str]]:
         known.flush()
         inventory.write(RELAYED.format(address="127.0.0.1", port=port, known=known.name))
         inventory.flush()
-        there = dataclasses.replace(
-            box, address="127.0.0.1", ssh_port=port, known_hosts=known.name
-        )
+        there = dataclasses.replace(box, address="127.0.0.1", ssh_port=port, known_hosts=known.name)
         yield there, inventory.name

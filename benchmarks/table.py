@@ -44,8 +44,9 @@ def table(rows: list[Row]) -> list[str]:
     lines = [("FIGURE", "VALUE", "TARGET", ""), *(row.cells() for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
     return [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[3]])
-        .rstrip()
+        "  ".join(
+            [*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[3]]
+        ).rstrip()
         for line in lines
     ]
 
