@@ -27,6 +27,8 @@ ETC = "/etc/mediastack"
 NETWORK = "homelab_media_network"
 SENTINEL = ".mediastack-sentinel"
 HASH_PLACEHOLDER = "not-yet-hashed"
+# The one in C, where PyYAML was built with it: the same answer, several times faster.
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @cache
@@ -199,7 +201,7 @@ def block(settings: Settings, service: Service, values: dict[str, str], extra: s
             etc=ETC,
         )
     )
-    said = json.dumps([yaml.safe_load(text), extra], sort_keys=True)
+    said = json.dumps([yaml.load(text, Loader), extra], sort_keys=True)  # noqa: S506 - a safe one
     digest = hashlib.sha256(said.encode()).hexdigest()[:16]
     return text.replace(HASH_PLACEHOLDER, digest)
 
