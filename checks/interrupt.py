@@ -13,10 +13,9 @@ import contextlib
 import hashlib
 import json
 import random
-from collections.abc import Iterator
 from typing import Any
 
-from checks import box, checkout, damage, ground, kills, runtime
+from checks import box, damage, ground, kills, runtime
 from checks.framework import Break, CheckError, Context
 from checks.idempotence import differences
 from checks.kills import KINDS, POWER, Point
