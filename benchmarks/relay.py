@@ -60,6 +60,8 @@ async def serve(host: str, port: int, delay_seconds: float) -> asyncio.Server:
             await asyncio.gather(
                 carry(reader, back, delay_seconds), carry(there, writer, delay_seconds)
             )
+        except asyncio.CancelledError:
+            pass  # the relay hangs up; a cancelled handler would be reported as a fault
         finally:
             for one in (writer, back):
                 one.close()

@@ -58,17 +58,20 @@ def points(
     chance: random.Random, count: int, operations: tuple[str, ...] = OPERATIONS
 ) -> list[list[Point]]:
     """Rounds of points in the order of a deploy: all operations in turn, all kinds in turn."""
+    if len(operations) == 1:
+        # What it started must die with it, somewhere in each stretch of the operation.
+        there = [(number + chance.random()) / count for number in range(count)]
+        chance.shuffle(there)
+        several = [Point(operations[0], fraction, "both") for fraction in there]
+        return [several[start : start + KILLS_IN_ONE] for start in range(0, count, KILLS_IN_ONE)]
     kinds = [KINDS[number % len(KINDS)] for number in range(count)]
     chance.shuffle(kinds)
-    if len(operations) > 1:
-        for number in chance.sample(range(count), POWER_CUTS * max(1, count // KILLS)):
-            kinds[number] = POWER
+    for number in chance.sample(range(count), POWER_CUTS * max(1, count // KILLS)):
+        kinds[number] = POWER
     rounds: list[list[Point]] = []
     while kinds:
         size = min(len(operations), len(kinds))
         here = sorted(chance.sample(range(len(operations)), size))
-        if len(operations) == 1:
-            here = [0] * min(KILLS_IN_ONE, len(kinds))
         rounds.append([Point(operations[one], chance.random(), kinds.pop()) for one in here])
     return rounds
 
