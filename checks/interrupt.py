@@ -52,7 +52,7 @@ def settle(context: Context) -> None:
         with contextlib.suppress(CheckError):
             kills.quiet(context.box, QUIET_SECONDS)
         if context.break_name:
-            # A planted fault can have marked half an environment as finished, which no deploy doubts.
+            # A fault can have marked half an environment as finished, which no deploy doubts.
             box.run(context.box, "rm -f /opt/mediastack/venv-*/complete", check=False)
     ground.settle(context)
 
