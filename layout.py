@@ -37,8 +37,9 @@ that uses /data is started, and running ones are stopped. Please leave it where 
 """
 WRAPPER = f"""\
 #!/bin/sh
-# The host programs, in their own virtual environment.
-PYTHONPATH={PROGRAM}/lib PYTHONDONTWRITEBYTECODE=1 exec {PROGRAM}/venv/bin/python -m mediastack "$@"
+# The host programs, in their own virtual environment; their bytecode beside the tree, not in it.
+export PYTHONPATH={PROGRAM}/lib PYTHONPYCACHEPREFIX={configuration.RUNTIME}/bytecode
+exec {PROGRAM}/venv/bin/python -m mediastack "$@"
 """
 
 

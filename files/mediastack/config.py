@@ -8,6 +8,7 @@ damaged, and therefore fall back to the default layout. MEDIASTACK_CONFIG names 
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from typing import Any
@@ -70,7 +71,16 @@ def load(path: str | None = None) -> dict[str, Any]:
 
 def paths(path: str | None = None) -> dict[str, str]:
     """Return the [paths] table; the default layout when mediastack.toml cannot be read."""
+    path = path or file()
     try:
-        return dict(load(path)["paths"])
-    except ConfigError:
+        seen = os.stat(path)
+        return dict(_paths(path, (seen.st_ino, seen.st_mtime_ns, seen.st_size)))
+    except (OSError, ConfigError):
         return dict(DEFAULT_PATHS)
+
+
+@functools.lru_cache(maxsize=4)
+def _paths(path: str, _seen: tuple[int, int, int]) -> dict[str, str]:
+    """Half a dozen modules ask in one run, and reading the file takes most of their time."""
+    found: dict[str, str] = load(path)["paths"]
+    return found
