@@ -29,6 +29,8 @@ POWER_CUTS = 2
 # With a planted fault: so many kills in the operation that has it, so many of them in a round.
 KILLS_WITH_FAULT = 6
 KILLS_IN_ONE = 3
+# A keeper that an earlier run has started does a part of the last operation's work.
+EARLIER = {"Stacks | Containers": 0.3}
 QUIET_SECONDS = 180.0
 OPERATIONS = (
     "Base | Note of what was here",
@@ -75,7 +77,9 @@ def points(
     while kinds:
         size = min(len(operations), len(kinds))
         here = sorted(chance.sample(range(len(operations)), size))
-        rounds.append([Point(operations[one], chance.random(), kinds.pop()) for one in here])
+        fractions = [chance.random() * EARLIER.get(operations[one], 1.0) for one in here]
+        pairs = zip(here, fractions, strict=True)
+        rounds.append([Point(operations[one], part, kinds.pop()) for one, part in pairs])
     return rounds
 
 

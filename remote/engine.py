@@ -1,15 +1,22 @@
-"""The Docker engine: running, and running with the daemon.json that is on disk.
+"""The Docker engine: running, with the daemon.json that is on disk, and holding no lost ports.
 
 Whether a restart is due is read from the process: a dockerd that started before daemon.json last
 changed has not read it. So a run that died between writing the file and restarting loses nothing.
-live-restore is on: containers keep running through the restart.
+live-restore is on: containers keep running through the restart. A dockerd that was killed while it
+started or removed a container can go on publishing the ports of one that is gone ("port is already
+allocated" for its successor, for ever); started again it forgets them.
 """
 
 import os
+import re
 import subprocess
+import time
 from typing import Any
 
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+# A container that is just starting has its ports a moment before it counts as running.
+LOOKS = 4
+LOOK_SECONDS = 1.0
 
 
 def main_pid(unit: str) -> int:
@@ -31,8 +38,52 @@ def started_at(pid: int) -> float:
     return boot + ticks / CLOCK_TICKS
 
 
+def proxied(pid: int, proc: str = "/proc") -> "set[str]":
+    """The published ports, as "address:port", for which this dockerd runs a docker-proxy."""
+    found = set()
+    for entry in os.listdir(proc):
+        try:
+            with open(f"{proc}/{entry}/cmdline", encoding="utf-8", errors="replace") as handle:
+                words = handle.read().split("\0")
+            if not words[0].endswith("docker-proxy"):
+                continue
+            with open(f"{proc}/{entry}/stat", encoding="utf-8") as handle:
+                parent = int(handle.read().rpartition(")")[2].split()[1])
+        except OSError:
+            continue  # no process, or one that just ended
+        if parent == pid:  # not that of a Docker inside a container
+            where = words[words.index("-host-ip") + 1], words[words.index("-host-port") + 1]
+            found.add(":".join(where))
+    return found
+
+
+def published() -> "set[str]":
+    """The ports that running containers publish; Docker shortens neighbours to a range."""
+    command = ["docker", "ps", "--format", "{{.Ports}}"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = set()
+    for address, first, last in re.findall(r"([0-9a-f.:\[\]]+):(\d+)(?:-(\d+))?->", shown):
+        for port in range(int(first), int(last or first) + 1):
+            found.add(f"{address.strip('[]')}:{port}")
+    return found
+
+
+def lost_ports(pid: int) -> "list[str]":
+    """Ports that Docker holds, look after look, for containers that are gone."""
+    lost: set[str] = set()
+    for look in range(LOOKS):
+        if look:
+            time.sleep(LOOK_SECONDS)
+        now = proxied(pid)
+        now = now - published() if now else now
+        lost = now if not look else lost & now
+        if not lost:
+            break
+    return sorted(lost)
+
+
 def check(spec: "dict[str, Any]") -> "list[dict[str, str]]":
-    """Not running, or running with an older configuration."""
+    """Not running, or with an older configuration, or with ports of containers that are gone."""
     pid = main_pid("docker.service")
     if not pid:
         return [{"path": "docker.service", "problem": "not running"}]
@@ -43,7 +94,8 @@ def check(spec: "dict[str, Any]") -> "list[dict[str, str]]":
     # btime has a resolution of one second.
     if started_at(pid) < changed - 1:
         return [{"path": "docker.service", "problem": "runs with an older daemon.json"}]
-    return []
+    problem = "publishes it for a container that is gone"
+    return [{"path": port, "problem": problem} for port in lost_ports(pid)]
 
 
 def apply(spec: "dict[str, Any]") -> "list[str]":
