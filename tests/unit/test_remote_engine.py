@@ -121,9 +121,7 @@ def test_only_the_proxies_of_this_engine_count(tmp_path: Path) -> None:
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
     """What dockerd proxies, look after look; the last one stays."""
     seen: list[set[str]] = []
-    monkeypatch.setattr(
-        engine, "proxied", lambda _: set(seen.pop(0) if len(seen) > 1 else seen[0])
-    )
+    monkeypatch.setattr(engine, "proxied", lambda _: set(seen.pop(0) if len(seen) > 1 else seen[0]))
     monkeypatch.setattr(engine, "time", SimpleNamespace(sleep=lambda _: None))
     return seen
 
