@@ -122,7 +122,9 @@ class Watch:
 def undo(context: Context, number: int, config: dict[str, Any]) -> None:
     """Damage the box for round `number`: the first one all of it."""
     chance = random.Random(context.seed + number)  # noqa: S311 - choices of a test
-    several = damage.commands(chance, config, heavy=number == 0, package=number % 2 == 0)
+    # An apt that has something to install would mend the half-configured one on its way.
+    package = number % 2 == 0 and context.break_name != "blind-to-half"
+    several = damage.commands(chance, config, heavy=number == 0, package=package)
     for command in several:
         box.run(context.box, command, check=False)
 
@@ -225,7 +227,7 @@ def in_place(context: Context) -> contextlib.AbstractContextManager[None]:
 def mark_first(context: Context) -> contextlib.AbstractContextManager[None]:
     """The environment is marked as finished before it is."""
     venv = '    subprocess.run([sys.executable, "-m", "venv", target], check=True)\n'
-    early = venv + '    open(f"{target}/complete", "w").close()\n'
+    early = '    os.makedirs(target)\n    open(f"{target}/complete", "w").close()\n' + venv
     return ground.edited(context, "remote/programs.py", venv, early)
 
 
