@@ -5,6 +5,8 @@ is deployed once undisturbed: what inside/managed.py then sees, by another path 
 the tree to reach. Then it is undone again, and the deploy is cut down at seeded points, one after
 the other, each run starting at once, also while what the killed one started still goes on. After
 each cut no file may be half of one and no secret another; a run may fail only where it is cut down.
+The full size cuts down every operation in every way, each from a box that is undone anew, and
+compares after each.
 """
 
 from __future__ import annotations
@@ -24,7 +26,6 @@ from sandbox.progress import say
 NAME = "interrupt"
 BUDGET_SECONDS = 300.0
 KILLS = 25
-FULL_KILLS = 100
 POWER_CUTS = 2
 # With a planted fault: so many kills in the operation that has it, so many of them in a round.
 KILLS_WITH_FAULT = 6
@@ -119,12 +120,12 @@ class Watch:
         return found
 
 
-def undo(context: Context, number: int, config: dict[str, Any]) -> None:
-    """Damage the box for round `number`: the first one all of it."""
+def undo(context: Context, number: int, config: dict[str, Any], heavy: bool = True) -> None:
+    """Damage the box for round `number`; `heavy`: all of it, also what is Docker's."""
     chance = random.Random(context.seed + number)  # noqa: S311 - choices of a test
     # An apt that has something to install would mend the half-configured one on its way.
     package = number % 2 == 0 and context.break_name != "blind-to-half"
-    several = damage.commands(chance, config, heavy=number == 0, package=package)
+    several = damage.commands(chance, config, heavy=heavy, package=package)
     for command in several:
         box.run(context.box, command, check=False)
 
@@ -162,29 +163,38 @@ def chain(context: Context) -> None:
         rounds = _rounds(context)
         for number, points_ in enumerate(rounds):
             kills.quiet(host, QUIET_SECONDS)
-            undo(context, number, config)
+            heavy = number == 0 or (context.full and points_[0].operation.startswith("Docker"))
+            undo(context, number, config, heavy)
             watch.begin()
             for point in points_:
                 total += 1
                 landed += _one(context, point, seconds[point.operation], watch)
-        last = box.deploy(host, sources=context.fault_sources, check=False)
-        if last.code:
-            context.violation(f"the last run ended with {last.code}: {last.output[-800:]}")
-        kills.quiet(host, QUIET_SECONDS)
-        try:
-            found = tree(context, watch)["state"]
-        except CheckError as error:
-            context.violation(f"after the last run: {error}")
-            return
-        watch.look("the last run")
-        for text in differences(wanted, found):
-            context.violation(f"not as after an undisturbed deploy: {text}")
-        for name in box.deploy(host, sources=context.fault_sources).changed:
-            context.violation(f"one run was not enough: {name} changes again")
-    context.figure("tree_hash_killed", tree_hash(found))
+            # By default a chain: what one round left half done is the ground of the next.
+            if context.full or number == len(rounds) - 1:
+                _judge(context, watch, wanted, f"round {number}")
     context.figure("kills", total)
     context.figure("kills_while_running", landed)
     context.control("a deploy at work when it was to be killed", landed > total / 2)
+
+
+def _judge(context: Context, watch: Watch, wanted: dict[str, Any], after: str) -> None:
+    """Run once more, and once again: as after an undisturbed deploy, and nothing left to do."""
+    host = context.box
+    last = box.deploy(host, sources=context.fault_sources, check=False)
+    if last.code:
+        context.violation(f"the last run ended with {last.code}: {last.output[-800:]}")
+    kills.quiet(host, QUIET_SECONDS)
+    try:
+        found = tree(context, watch)["state"]
+    except CheckError as error:
+        context.violation(f"after the last run of {after}: {error}")
+        return
+    watch.look("the last run")
+    for text in differences(wanted, found):
+        context.violation(f"not as after an undisturbed deploy: {text}")
+    for name in box.deploy(host, sources=context.fault_sources).changed:
+        context.violation(f"one run was not enough: {name} changes again")
+    context.figure("tree_hash_killed", tree_hash(found))
 
 
 def _readable(context: Context, config: dict[str, Any]) -> bool:
@@ -195,7 +205,10 @@ def _rounds(context: Context) -> list[list[Point]]:
     if context.break_name:
         focus = FOCUS[context.break_name]
         return points(context.random, KILLS_WITH_FAULT, (focus,))
-    return points(context.random, FULL_KILLS if context.full else KILLS)
+    if context.full:
+        return [[Point(name, context.random.random() * EARLIER.get(name, 1.0), kind)]
+                for name in OPERATIONS for kind in (*KINDS, POWER)]  # fmt: skip
+    return points(context.random, KILLS)
 
 
 def _one(context: Context, point: Point, seconds: float, watch: Watch) -> int:
