@@ -48,6 +48,14 @@ DOWNLOADS = (
         state_exclude=("servers.json",),
         secrets=(
             Secret(name="wireguard_private_key", origin="user", kind="opaque", mounted=True),
+            # Some providers only (airvpn); mounted where Gluetun looks for it, if it is given.
+            Secret(
+                name="wireguard_preshared_key",
+                origin="user",
+                kind="opaque",
+                required=False,
+                mounted=True,
+            ),
             Secret(name="control_api_key", kind="opaque"),
         ),
         files=(ConfigFile(template="gluetun/auth.toml", target="/gluetun/auth/config.toml"),),

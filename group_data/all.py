@@ -79,6 +79,14 @@ vpn = {
     "outbound_subnets": [],
     # Who answers DNS inside the tunnel (DNS over TLS), as Gluetun spells it.
     "dns_upstream": "cloudflare",
+    # `stack-manage.sh leaktest` asks this page under which address it is seen; empty: do not ask.
+    "exit_check_url": "https://api.ipify.org",
+    # The same over IPv6; it must be reachable over nothing else.
+    "exit_check_url_ipv6": "https://api6.ipify.org",
+    # leaktest tries to reach this DNS server beside the tunnel, and must fail; empty: do not try.
+    "exit_check_resolver": "9.9.9.9",
+    # The same over IPv6.
+    "exit_check_resolver_ipv6": "2620:fe::9",
 }
 
 notify = {

@@ -20,7 +20,15 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from service import Secret, Service
-from settings import checks, checks_network, checks_vpn, overrides, placement, user_secrets
+from settings import (
+    checks,
+    checks_gluetun,
+    checks_network,
+    checks_vpn,
+    overrides,
+    placement,
+    user_secrets,
+)
 from settings.model import SECTIONS, Notify, Parts, Settings
 from settings.overrides import validated
 from settings.problems import Problem, SettingsError, from_pydantic, shown, unknown
@@ -41,7 +49,12 @@ ROOT = Path(__file__).resolve().parent.parent
 SETTINGS_FILE = ROOT / "settings.local.toml"
 SECRETS_FILE = ROOT / "secrets.toml"
 DEFAULTS_FILE = ROOT / "group_data" / "all.py"
-CHECKS = (*checks.CHECKS, *checks_network.CHECKS, *checks_vpn.CHECKS)
+CHECKS = (
+    *checks.CHECKS,
+    *checks_network.CHECKS,
+    *checks_vpn.CHECKS,
+    *checks_gluetun.CHECKS,
+)
 
 
 def load(
@@ -114,12 +127,18 @@ def address(settings: Settings, service: Service) -> str:
 
 
 def live_secrets(settings: Settings, service: Service) -> tuple[Secret, ...]:
-    """Return the secrets a service has: copies of a disabled service's secrets are dropped."""
+    """Return the secrets a service has: not copies of a disabled service's, nor what the user may
+    give and did not (a file that does not exist cannot be mounted)."""
     running = enabled(settings)
     return tuple(
         secret
         for secret in service.secrets
-        if secret.origin != "copy" or secret.source.partition("/")[0] in running
+        if (secret.origin != "copy" or secret.source.partition("/")[0] in running)
+        and (
+            secret.origin != "user"
+            or secret.required
+            or f"{service.name}/{secret.name}" in settings.secrets
+        )
     )
 
 

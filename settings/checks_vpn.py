@@ -60,6 +60,13 @@ def provider_needs(parts: Parts) -> Iterator[Problem]:
                 f'is "custom", which lacks {", ".join(missing)}',
                 "copy them from your WireGuard file to [services.gluetun.environment]",
             )
+        for name in ("countries", "regions", "cities", "hostnames"):
+            if getattr(vpn, name):
+                yield Problem(
+                    f"vpn.{name}",
+                    'is given, but with provider "custom" there is only one server',
+                    f"{name} = []",
+                )
 
 
 def tunnel_networks(parts: Parts) -> Iterator[Problem]:
@@ -110,23 +117,25 @@ def missing_secrets(parts: Parts) -> Iterator[Problem]:
                 how = f"get it at {source}; copy the text after 'PrivateKey = ' and {how}"
             yield Problem(f"{service.name}.{secret.name}", what, how, parts.secrets_file)
     vpn, owner = _active(parts), parts.owner()
-    if vpn and owner and PROVIDERS[vpn.provider].needs_preshared_key:
-        reference = f"{owner.name}/{PRESHARED_KEY}"
-        if PRESHARED_KEY not in [secret.name for secret in owner.secrets]:
-            yield Problem(
-                "vpn.provider",
-                f'is "{vpn.provider}", which needs a pre-shared key; this release has no place '
-                "for one",
-                "another provider",
-            )
-        elif reference not in parts.secrets and reference not in parts.unsure:
-            yield Problem(
-                f"{owner.name}.{PRESHARED_KEY}",
-                f"is missing: {vpn.provider} needs a pre-shared key",
-                "copy the text after 'PresharedKey = ' and "
-                + _where_to_put(owner.name, PRESHARED_KEY, parts.secrets_file),
-                parts.secrets_file,
-            )
+    if vpn is None or owner is None:
+        return
+    provider, reference = PROVIDERS[vpn.provider], f"{owner.name}/{PRESHARED_KEY}"
+    given = reference in parts.secrets
+    if provider.needs_preshared_key and not given and reference not in parts.unsure:
+        yield Problem(
+            f"{owner.name}.{PRESHARED_KEY}",
+            f"is missing: {vpn.provider} needs a pre-shared key",
+            "copy the text after 'PresharedKey = ' and "
+            + _where_to_put(owner.name, PRESHARED_KEY, parts.secrets_file),
+            parts.secrets_file,
+        )
+    if given and not provider.takes_preshared_key:
+        yield Problem(
+            f"{owner.name}.{PRESHARED_KEY}",
+            f"is given, but {vpn.provider} has none, and the tunnel would never come up",
+            "delete it",
+            parts.secrets_file,
+        )
 
 
 def notifications(parts: Parts) -> Iterator[Problem]:
