@@ -127,7 +127,9 @@ def row(
     state = container["status"] if container else "absent"
     health = container["health"] if container else "none"
     placed = namespace(config, observation, service, host_netns)
-    reasons = list(pending)
+    refused = observation.get("refused", {}).get(service, "")
+    # In full where there is room for it: history, doctor.
+    reasons = [*pending, *(["new settings refused, see doctor"] if refused else [])]
     if intended == "run":
         # What waits to be created or started says so already.
         if state != "running" and not reasons:
