@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import render
+import vpn_configuration
 from catalog import HOST_SECRETS
 from service import Secret, Service
 from settings import Settings, address, enabled, gateway, image, live_secrets
@@ -21,7 +22,8 @@ RUNTIME = "/run/mediastack"
 TEMPLATES = f"{PROGRAM}/templates"
 STACKS = ("downloads", "media", "ops")
 VERSION = "0.2.0-dev"
-# Name and kind of every unit that must be enabled and active; each has a smoke check.
+# Name and kind of every unit that must be enabled and active; each has a smoke check. Which ones
+# come with the VPN depends on its settings: vpn_configuration.
 UNITS = (
     ("mediastack-shutdown.service", "service"),
     ("mediastack-keeper.service", "service"),
@@ -35,6 +37,11 @@ HELPER_UNITS = (
     "mediastack-doctor.service",
     "mediastack-drift.service",
 )
+
+
+def units(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """Name and kind of every unit that must be enabled and active on this host."""
+    return UNITS + vpn_configuration.units(settings)
 
 
 def release(package: dict[str, bytes]) -> str:
@@ -233,5 +240,6 @@ def build(
         },
         "secrets": secret_entries(settings),
         "secret_files": secret_file_entries(settings),
-        "units": [{"name": name, "kind": kind} for name, kind in UNITS],
+        "vpn": vpn_configuration.table(settings),
+        "units": [{"name": name, "kind": kind} for name, kind in units(settings)],
     }

@@ -71,6 +71,8 @@ vpn = {
     "hostnames": [],
     # An open port at the VPN's far end: without it torrents upload badly. Few providers have it.
     "port_forwarding": True,
+    # How long Gluetun may be without that port before you are told.
+    "no_port_alarm_minutes": 15,
     # Free servers only (ProtonVPN); they have no port forwarding.
     "free_only": False,
     # `Address` of your WireGuard file, such as "10.64.0.2/32"; ProtonVPN and NordVPN need none.

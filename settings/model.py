@@ -96,6 +96,7 @@ class Vpn(Strict):
     cities: tuple[Filter, ...]
     hostnames: tuple[Filter, ...]
     port_forwarding: bool
+    no_port_alarm_minutes: Annotated[int, Field(ge=1, le=10080)]
     free_only: bool
     addresses: Annotated[str, AfterValidator(addresses)]
     outbound_subnets: tuple[Annotated[str, AfterValidator(outbound_subnet)], ...]

@@ -25,6 +25,8 @@ VERBS: dict[str, str] = {
     "notify-send": "notify_sender",
     "notify-test": "notify_test",
     "observe": "observe",
+    "portsync": "portsync",
+    "portsync-status": "portsync_status",
     "pull": "stack_verbs:pull",
     "redact": "redact",
     "restart": "stack_verbs:restart",
