@@ -48,8 +48,13 @@ def healthy(config: Config, facts: Facts) -> list[Finding]:
 def configuration(config: Config, facts: Facts) -> list[Finding]:
     """Every running container was made from the deployed configuration, and sees its files."""
     findings = []
+    refused = facts["observation"].get("refused", {}) if facts["observation"] else {}
     for service, entry, container in _running(config, facts):
         problem = ""
+        if service in refused:
+            fix = "mend that setting and run the deploy again"
+            findings.append(judge("configuration", service, refused[service], fix))
+            continue
         if container["config_hash"] != entry["config_hash"]:
             problem = "runs with an older configuration"
         elif container["stale_mounts"]:

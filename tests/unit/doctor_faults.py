@@ -154,6 +154,12 @@ FAULTS: list[tuple[str, str, str, Fault]] = [
     ("healthy", "seerr", "unhealthy", of("seerr", health="unhealthy")),
     ("healthy", "seerr", "starting", of("seerr", health="starting")),
     ("healthy", "seerr", "none", of("seerr", health="none")),
+    (
+        "configuration",
+        "gluetun",
+        "vpn.countries: Gluetun refuses it",
+        put("observation", "refused", value={"gluetun": "vpn.countries: Gluetun refuses it: x"}),
+    ),
     ("configuration", "seerr", "older configuration", of("seerr", config_hash="hash-old")),
     (
         "configuration",
