@@ -33,6 +33,7 @@ VERBS: dict[str, str] = {
     "pull": "stack_verbs:pull",
     "redact": "redact",
     "restart": "stack_verbs:restart",
+    "rotate": "rotate",
     "secrets-apply": "secrets:apply_main",
     "secrets-check": "secrets:check_main",
     "shutdown": "shutdown",

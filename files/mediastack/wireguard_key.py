@@ -48,3 +48,16 @@ def problem(text: str, line: str = "PrivateKey") -> tuple[str, str] | None:
     if not any(base64.b64decode(text)):
         return "is nothing but zeros", copy
     return None
+
+
+def taken_from(text: str) -> str:
+    """Return the private key of a WireGuard file; any other text as it is, without white space
+    around it."""
+    if "[Interface]" not in text:
+        return text.strip()
+    section = text.partition("[Interface]")[2].partition("[")[0]
+    for line in section.splitlines():
+        name, equals, value = line.partition("=")
+        if equals and name.strip().lower() == "privatekey":
+            return value.strip()
+    return ""

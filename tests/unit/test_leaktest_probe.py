@@ -99,8 +99,8 @@ def test_in_another_namespace_nothing_of_this_one_is_reached(page: str) -> None:
 @pytest.mark.skipif(not NAMESPACES, reason="needs root")
 def test_a_try_that_is_bound_to_a_device_leaves_through_no_other(page: str) -> None:
     with subprocess.Popen(
-        ["unshare", "--net", "sh", "-c", "ip link set lo up && ip link add beside0 type veth peer name far0 && "
-         "ip link set far0 up && ip link set beside0 up && echo ready; cat"],
+        ["unshare", "--net", "sh", "-c", "ip link set lo up && ip link add beside0 type veth peer "
+         "name far0 && ip link set far0 up && ip link set beside0 up && echo ready; cat"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as child:  # fmt: skip
