@@ -87,7 +87,7 @@ vpn = {
     "exit_check_url_ipv6": "https://api6.ipify.org",
     # leaktest tries to reach this DNS server beside the tunnel, and must fail; empty: do not try.
     "exit_check_resolver": "9.9.9.9",
-    # The same over IPv6.
+    # The same over IPv6, when the host has that.
     "exit_check_resolver_ipv6": "2620:fe::9",
 }
 
