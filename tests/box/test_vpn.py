@@ -50,13 +50,6 @@ def tunnel_is_back(host: Host) -> bool:
     return code in (0, 3) and report["gluetun"]["public_ip"] == EXIT
 
 
-def settings(directory: Path, more: str) -> Path:
-    """The sandbox's settings with these lines in its table [vpn]."""
-    path = directory / "settings.toml"
-    path.write_text(house.SETTINGS.replace("[vpn]\n", f"[vpn]\n{more}\n"), encoding="utf-8")
-    return path
-
-
 @contextlib.contextmanager
 def without_wall(host: Host) -> Iterator[None]:
     """The second wall away for the block, if this release has one, and its keeper with it."""
@@ -134,7 +127,7 @@ def test_a_drill_that_is_killed_gives_the_tunnel_back_too(host: Host) -> None:
 
 def test_a_country_that_gluetun_does_not_know_costs_no_tunnel(host: Host, tmp_path: Path) -> None:
     before = house.ids(host)
-    with house.with_settings(settings(tmp_path, 'countries = ["Netherland"]')):
+    with house.with_settings(house.settings_file(tmp_path, '[vpn]\ncountries = ["Netherland"]')):
         done = box.deploy(host, check=False, as_json=False)
         again = box.deploy(host, check=False, as_json=False)
     for outcome in (done, again):
@@ -161,7 +154,7 @@ def test_a_country_that_gluetun_does_not_know_costs_no_tunnel(host: Host, tmp_pa
 
 def test_a_country_that_it_knows_is_taken(host: Host, tmp_path: Path) -> None:
     before = house.ids(host)["gluetun"]
-    with house.with_settings(settings(tmp_path, 'countries = ["Germany"]')):
+    with house.with_settings(house.settings_file(tmp_path, '[vpn]\ncountries = ["Germany"]')):
         box.deploy(host)
     assert house.ids(host)["gluetun"] != before
     box.deploy(host)
