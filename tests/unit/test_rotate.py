@@ -121,10 +121,12 @@ def test_a_key_that_makes_no_tunnel_is_taken_back(
 
 
 def test_a_key_that_gluetun_refuses_in_its_trial_costs_no_tunnel(
-    zone: Zone, capsys: pytest.CaptureFixture[str]
+    zone: Zone, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = zone.gluetun()
-    zone.house.trial_answer = (1, "ERROR Wireguard settings: private key is not valid: x")
+    no = (1, "ERROR Wireguard settings: private key is not valid: x")
+    answer = {OLD: (0, ""), NEW: no}
+    monkeypatch.setattr(zone.house, "run", lambda *_, **__: answer[zone.path.read_text()])
     assert zone.rotate(NEW) == 1
     assert zone.gluetun() == before, "the very container"
     assert zone.path.read_text() == OLD
