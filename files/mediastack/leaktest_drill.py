@@ -77,9 +77,11 @@ def heal(config: Config) -> bool:
 def start(config: Config, seconds: float = BACK_SECONDS) -> float | None:
     """Start the tunnel; return after how many seconds it ran and knew its exit, None if it did
     not in time."""
+    started = time.monotonic()
     with contextlib.suppress(gluetun_client.GluetunError):
         client(config).set_status(RUNNING)
-    return _becomes(config, RUNNING, seconds)
+    there = _becomes(config, RUNNING, seconds)
+    return None if there is None else time.monotonic() - started
 
 
 def client(config: Config) -> gluetun_client.Gluetun:
