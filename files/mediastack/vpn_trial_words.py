@@ -60,6 +60,11 @@ MEANINGS: tuple[tuple[str, str, str], ...] = (
     ("dns", "vpn.dns_upstream", "a DNS provider that this Gluetun knows"),
     ("servers", "/gluetun/servers.json", "remove it: Gluetun then takes the list of its image"),
 )
+# Where in its settings Gluetun is; `setting` says it in ours.
+PLACES = (
+    *("validating settings: ", "VPN settings: ", "provider settings: ", "server selection: "),
+    "Wireguard settings: ",
+)
 ELSEWHERE = ("[vpn] or [services.gluetun.environment]", "what Gluetun names above")
 
 
@@ -90,6 +95,8 @@ def judge(exit_code: int, output: str, secrets: tuple[str, ...] = ()) -> Judgmen
     if any(words in said for words in NOT_ABOUT_SETTINGS):
         return Judgment("unsaid", _short(said))
     setting, fix = _meaning(said)
+    while place := next((one for one in PLACES if said.startswith(one)), ""):
+        said = said.removeprefix(place)
     if choices := CHOICES.search(said):
         fix = _choice(choices[1], choices[2].split(", ")) or fix
         said = said[: choices.end(1)] + " is in its list"
@@ -98,10 +105,10 @@ def judge(exit_code: int, output: str, secrets: tuple[str, ...] = ()) -> Judgmen
 
 def message(judgment: Judgment, running: bool) -> str:
     """Return the refusal as one line for the user."""
-    kept = "the running Gluetun keeps its old settings" if running else "Gluetun was not started"
+    state = "the running Gluetun keeps its old settings" if running else "Gluetun was not started"
     return (
-        f"{judgment.setting}: Gluetun refuses it: {judgment.words}; fix: {judgment.fix}, "
-        f"then deploy again ({kept})"
+        f"{judgment.setting}: Gluetun refuses it: {judgment.words}; fix: {judgment.fix} "
+        f"({state}; deploy again)"
     )
 
 
