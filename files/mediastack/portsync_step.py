@@ -97,6 +97,8 @@ def step(
         # Started under our eyes: it will listen on the device that is there now.
         state["listens"] = _here(observed)
     state["login"] = portsync_login.settle(state["login"], observed, now)
+    # One alarm for one cause: time with a refused password does not count for the others.
+    refused = "login" in state["told"]
     _alarm_login(actions, state)
     _alarm_port(actions, state, observed, now, alarm_seconds)
     client, forwarded = observed["client"], observed["forwarded"]
@@ -112,9 +114,12 @@ def step(
         else:
             agreed = _settled(actions, state, observed, forwarded, now)
     elif observed["login"] and portsync_login.due(state["login"], now):
-        state["login"] = portsync_login.attempt(state["login"], observed, now)
+        state["login"] = portsync_login.attempt(state["login"], now)
         actions.append({"do": "login"})
-    _alarm_client(actions, state, observed, now, agreed=agreed, alarm_seconds=alarm_seconds)
+    if refused:
+        state["since"].pop("client", None)
+    else:
+        _alarm_client(actions, state, observed, now, agreed=agreed, alarm_seconds=alarm_seconds)
     return actions, state
 
 
@@ -284,7 +289,7 @@ def _alarm_client(
         state["since"].pop("client", None)
         return
     since = state["since"].setdefault("client", now)
-    if now - since >= alarm_seconds and "login" not in state["told"]:
+    if now - since >= alarm_seconds:
         why = observed["trouble"] or "it does not take it"
         _raise(
             actions,

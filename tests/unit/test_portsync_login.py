@@ -21,7 +21,7 @@ def tries(seconds: int, result: str, **changes: Any) -> list[int]:
         login = portsync_login.settle(login, needed(tried=tried, **changes), float(now))
         tried = ""
         if portsync_login.due(login, now):
-            login = portsync_login.attempt(login, needed(**changes), float(now))
+            login = portsync_login.attempt(login, float(now))
             tried = result
             found.append(now)
     return found
@@ -51,8 +51,11 @@ def test_a_good_login_forgets_what_failed() -> None:
 
 def test_a_restart_forgets_but_for_a_try_that_may_have_met_the_new_one() -> None:
     login = {**portsync_login.initial_state(), "torrent": "1", "password": "a", "tries": 4}
-    login |= {"last": 100.0, "refused": 2, "stuck": "x"}
-    assert portsync_login.settle(login, needed(torrent="2"), 101.0)["tries"] == 1
+    login |= {"refused": 2, "stuck": "x"}
+    unsure = {**login, "unsure": 1}
+    assert portsync_login.settle(unsure, needed(torrent="2"), 101.0)["tries"] == 1
+    seen = portsync_login.settle(unsure, needed(torrent="1"), 101.0)
+    assert portsync_login.settle(seen, needed(torrent="2"), 102.0)["tries"] == 0
     after = portsync_login.settle(login, needed(torrent="2"), 900.0)
     assert after["tries"] == 0 and portsync_login.due(after, 900.0) and not after["stuck"]
     for unknown in (None, ""):
@@ -63,19 +66,21 @@ def test_a_restart_forgets_but_for_a_try_that_may_have_met_the_new_one() -> None
 def test_no_order_of_events_reaches_five_failures(seed: int) -> None:
     draw = random.Random(seed)
     login, tried, failures, start, password = portsync_login.initial_state(), "", 0, 1, 1
-    shown, now = "1", 0.0
+    now = 0.0
     for _ in range(400):
         now += draw.choice((0.1, 1.0, 5.0, 100.0, 4000.0))
-        if draw.random() < 0.02:
-            start, failures = start + 1, 0
-        # Docker is looked at now and then, or does not answer.
-        shown = draw.choice((str(start), str(start), shown, None))  # type: ignore[assignment]
+        # Docker may not answer.
+        shown = draw.choice((str(start), str(start), None))
         password += draw.random() < 0.1
-        seen = needed(tried=tried, torrent=shown, password=str(password))
-        login = portsync_login.settle(login, seen, now)
+        login = portsync_login.settle(
+            login, needed(tried=tried, torrent=shown, password=str(password)), now
+        )
         tried = ""
+        if draw.random() < 0.05:
+            # After it was looked at, and before the try.
+            start, failures = start + 1, 0
         if portsync_login.due(login, now):
-            login = portsync_login.attempt(login, seen, now)
+            login = portsync_login.attempt(login, now)
             failures += 1
             # Killed: nobody hears what came of it.
             tried = draw.choice(("refused", "refused", ""))
