@@ -70,9 +70,8 @@ def settle(login: Login, observed: Observed, now: float) -> Login:
         # It lets us in; what was counted stays counted.
         login["stuck"] = ""
     elif login["tries"] >= MAXIMUM_TRIES or login["refused"] >= REFUSALS:
+        # Until it lets us in: another password, or another start, is no proof.
         login["stuck"] = login["stuck"] or f"{login['tries']} tries failed"
-    elif not login["refused"]:
-        login["stuck"] = ""
     return login
 
 
