@@ -52,6 +52,7 @@ SAME = {
     "traffic.packet_filter": ("packet-filter",),
     "traffic.proxy": ("socket-proxy",),
     "traffic.bound": ("bound",),
+    "traffic.forwarded": ("forwarded-port",),
     "traffic.host_service": ("host-service",),
     "traffic.lock": ("lock",),
 }

@@ -153,8 +153,6 @@ class Portsync:
                 self._house.tell(action)
         if self._state != before:
             self._house.save(self._state)
-        if self._state["listens"] is not None:
-            self._fresh = False
         self._house.publish(report(observed, self._state, agreed=self._agreed(observed)))
         done = [self._act(action) for action in actions if action["do"] in ("login", "change")]
         return any(done)

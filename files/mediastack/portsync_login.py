@@ -22,8 +22,6 @@ PAUSES_SECONDS = (2.0, 3600.0)
 MOMENT_SECONDS = 1.0
 # An hour by default, and a minute in which it may have begun before we knew.
 BAN_SECONDS = 3660.0
-# A try may have met the process that was started while we looked at the one before.
-RECENT_SECONDS = 30.0
 
 Login = dict[str, Any]
 
@@ -35,7 +33,7 @@ def initial_state() -> Login:
         "password": "",
         "tries": 0,
         "refused": 0,
-        "last": None,
+        "unsure": 0,  # tries since that start was seen: they may have met the next one
         "next": 0.0,
         "until": None,  # a ban has ended by then, and qBittorrent has forgotten
         "stuck": "",  # why no try is made, for the alarm
@@ -47,7 +45,7 @@ def settle(login: Login, observed: Observed, now: float) -> Login:
     login = {**initial_state(), **login}
     tried = observed["tried"]
     if tried == "ok":
-        login |= {"tries": 0, "refused": 0, "next": 0.0, "stuck": ""}
+        login |= {"unsure": 0, "tries": 0, "refused": 0, "next": 0.0, "stuck": ""}
     elif tried == "refused":
         login["refused"] += 1
         login["next"] = now + PAUSES_SECONDS[min(login["refused"], len(PAUSES_SECONDS)) - 1]
@@ -62,19 +60,18 @@ def settle(login: Login, observed: Observed, now: float) -> Login:
     started = observed["torrent"]
     if started and started != login["torrent"]:
         if login["torrent"]:
-            recent = login["last"] is not None and now - login["last"] < RECENT_SECONDS
-            login |= {"tries": min(login["tries"], 1) if recent else 0, "refused": 0}
-            login |= {"next": 0.0, "until": None}
+            login |= {"tries": login["unsure"], "refused": 0, "next": 0.0, "until": None}
         login["torrent"] = started
+    elif started:
+        login["unsure"] = 0
     if observed["password"] != login["password"]:
         login |= {"password": observed["password"], "refused": 0, "next": 0.0}
     if observed["client"] is not None:
         # It lets us in; what was counted stays counted.
         login["stuck"] = ""
     elif login["tries"] >= MAXIMUM_TRIES or login["refused"] >= REFUSALS:
+        # Until it lets us in: another password, or another start, is no proof.
         login["stuck"] = login["stuck"] or f"{login['tries']} tries failed"
-    elif not login["refused"]:
-        login["stuck"] = ""
     return login
 
 
@@ -83,6 +80,7 @@ def due(login: Login, now: float) -> bool:
     return bool(login["tries"] < MAXIMUM_TRIES and now >= login["next"])
 
 
-def attempt(login: Login, observed: Observed, now: float) -> Login:
+def attempt(login: Login, now: float) -> Login:
     """Return the counts with one more try, to be saved before it is made."""
-    return {**login, "tries": login["tries"] + 1, "last": now, "next": now + MOMENT_SECONDS}
+    counted = {"tries": login["tries"] + 1, "unsure": login["unsure"] + 1}
+    return {**login, **counted, "next": now + MOMENT_SECONDS}

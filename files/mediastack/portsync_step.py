@@ -42,7 +42,8 @@ class Observed(TypedDict):
     (QBittorrent.login's words), "" without one. `owner`, `torrent`: when their containers were
     started, "" not running, None not known. `password`: identity of the password's file.
     `device`: index of the tunnel's device, 0 absent or unknown. `listening`: does anybody listen on
-    the forwarded port; None: not known. `fresh`: the first rounds of this process.
+    the forwarded port; None: not known. `fresh`: qBittorrent was there before this process, which
+    has not seen it start.
     """
 
     forwarded: int | None
@@ -92,7 +93,12 @@ def step(
     state = {**initial_state(), **copy.deepcopy(state)}
     actions: list[Action] = []
     state["mends"] = [at for at in state["mends"] if now - at < FIGHT_SECONDS]
+    if observed["torrent"] and not observed["fresh"] and not _known(state, observed):
+        # Started under our eyes: it will listen on the device that is there now.
+        state["listens"] = _here(observed)
     state["login"] = portsync_login.settle(state["login"], observed, now)
+    # One alarm for one cause: time with a refused password does not count for the others.
+    refused = "login" in state["told"]
     _alarm_login(actions, state)
     _alarm_port(actions, state, observed, now, alarm_seconds)
     client, forwarded = observed["client"], observed["forwarded"]
@@ -108,9 +114,12 @@ def step(
         else:
             agreed = _settled(actions, state, observed, forwarded, now)
     elif observed["login"] and portsync_login.due(state["login"], now):
-        state["login"] = portsync_login.attempt(state["login"], observed, now)
+        state["login"] = portsync_login.attempt(state["login"], now)
         actions.append({"do": "login"})
-    _alarm_client(actions, state, observed, now, agreed=agreed, alarm_seconds=alarm_seconds)
+    if refused:
+        state["since"].pop("client", None)
+    else:
+        _alarm_client(actions, state, observed, now, agreed=agreed, alarm_seconds=alarm_seconds)
     return actions, state
 
 
@@ -153,15 +162,16 @@ def _settled(
         state["deaf"] = None
     if not observed["device"] or not observed["torrent"]:
         return True
-    here, known = _here(observed), state["listens"]
-    if (known is None or known["torrent"] != observed["torrent"]) and not observed["fresh"]:
-        # Started under our eyes, so it listens on the device that is there now.
-        known = state["listens"] = here
-    if known == here and not _deaf(state, observed, now):
+    if state["listens"] == _here(observed) and not _deaf(state, observed, now):
         return True
     state["setting"] = {"from": forwarded, "since": now, "anew": True, "to": 0, "place": None}
     actions.append({"do": "change", "values": {"listen_port": 0, "random_port": False}})
     return False
+
+
+def _known(state: State, observed: Observed) -> bool:
+    """Say whether it is known of this qBittorrent for which device its port was set."""
+    return bool(state["listens"] and state["listens"]["torrent"] == observed["torrent"])
 
 
 def _here(observed: Observed) -> dict[str, Any]:
@@ -279,7 +289,7 @@ def _alarm_client(
         state["since"].pop("client", None)
         return
     since = state["since"].setdefault("client", now)
-    if now - since >= alarm_seconds and "login" not in state["told"]:
+    if now - since >= alarm_seconds:
         why = observed["trouble"] or "it does not take it"
         _raise(
             actions,

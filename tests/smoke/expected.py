@@ -170,5 +170,8 @@ def question(expected: Expected) -> dict[str, Any]:
         "gateway": config["network"]["gateway"],
         "host_services": expected.host_services,
         "torrent_client": probes.client_settings(config),
+        "forwarded_port": config["vpn"]["status_file"]
+        if config["vpn"].get("port_forwarding")
+        else "",
         "lock": f"{config['paths']['runtime']}/stack.lock",
     }

@@ -20,6 +20,7 @@ from typing import Any
 
 from mediastack.probes import (
     digests,
+    forwarding,
     hardlinks,
     lock,
     proxy_answers,
@@ -206,6 +207,7 @@ def observe(spec: "dict[str, Any]") -> "dict[str, Any]":
         }
         slow["proxies"] = pool.submit(proxy_answers, found, spec["proxies"])
         slow["tunnel"] = pool.submit(tunnel, owner, spec["torrent_client"])
+        slow["forwarding"] = pool.submit(forwarding, owner, spec["forwarded_port"])
         answers = data_answers(spec["sentinel"])
         if answers:
             slow["links_inside"] = pool.submit(hardlinks, found, spec)

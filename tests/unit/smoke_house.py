@@ -153,6 +153,7 @@ def observed(expected: Expected) -> dict[str, Any]:
             "devices": ["lo", "tun0", "eth0"],
             "settings": {"Session\\Interface": "tun0", "Session\\InterfaceName": "tun0"},
         },
+        "forwarding": {"port": 45678, "listening": [8080, 45678]},
         "reach": {"plex": ""},
         "lock_holder": "",
     }
