@@ -36,7 +36,6 @@ TICK_SECONDS = 1.0
 # Docker makes dozens of changes in a row; a quarter of a second later is soon enough.
 SETTLE_SECONDS = 0.05
 SHORTEST_PAUSE_SECONDS = 0.25
-BOOT_ID = "/proc/sys/kernel/random/boot_id"
 STATE_FILE = "wall.json"
 
 
@@ -175,14 +174,22 @@ def wanted(config: dict[str, Any], seen: Any) -> list[wall_rules.Object]:
 
 def compared(objects: list[wall_rules.Object], listed: dict[str, Any] | None) -> Found:
     """Return one look at the wall."""
-    with open(BOOT_ID, encoding="utf-8") as stream:
-        boot = stream.read().strip()
     return Found(
-        boot=boot,
+        boot=boot(),
         wanted=digest(objects),
         listed=None if listed is None else digest(listed.get("nftables", [])),
         problems=wall_rules.differences(objects, listed),
     )
+
+
+def boot(proc: str = "/proc") -> str:
+    """Return a name for this run of the system: the kernel's, and the start of its first process,
+    which in a container is not the kernel's."""
+    with open(f"{proc}/sys/kernel/random/boot_id", encoding="utf-8") as stream:
+        kernel = stream.read().strip()
+    with open(f"{proc}/1/stat", encoding="utf-8") as stream:
+        started = stream.read().rpartition(")")[2].split()[19]
+    return f"{kernel} {started}"
 
 
 def digest(objects: list[wall_rules.Object]) -> str:

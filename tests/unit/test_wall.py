@@ -246,3 +246,15 @@ def test_ready_is_said_to_systemd(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     wall._say_ready()
     monkeypatch.delenv("NOTIFY_SOCKET")
     wall._say_ready()
+
+
+def test_a_boot_is_another_kernel_or_another_first_process(tmp_path: Path) -> None:
+    (tmp_path / "sys/kernel/random").mkdir(parents=True)
+    (tmp_path / "1").mkdir()
+    stat = "1 (sys) temd) S " + " ".join(str(number) for number in range(4, 53))
+    found = set()
+    for kernel, line in (("a", stat), ("b", stat), ("a", stat.replace(" 22 ", " 9 "))):
+        (tmp_path / "sys/kernel/random/boot_id").write_text(f"{kernel}\n")
+        (tmp_path / "1/stat").write_text(line)
+        found.add(wall.boot(str(tmp_path)))
+    assert found == {"a 22", "b 22", "a 9"}
