@@ -6,13 +6,39 @@ rely on, so a hand in its environment may add and not take away.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterator
 
 from settings.model import Network, Parts, Vpn
 from settings.problems import Problem
-from settings.vpn_providers import GUARDED_ENVIRONMENT, OWNED_ENVIRONMENT
 from shared import wireguard_key
+
+# What a setting or another part of the product decides; given by hand it would undo a guard.
+OWNED_ENVIRONMENT: dict[str, str] = {
+    "VPN_SERVICE_PROVIDER": "vpn.provider",
+    "SERVER_COUNTRIES": "vpn.countries",
+    "SERVER_REGIONS": "vpn.regions",
+    "SERVER_CITIES": "vpn.cities",
+    "SERVER_HOSTNAMES": "vpn.hostnames",
+    "FREE_ONLY": "vpn.free_only",
+    "VPN_PORT_FORWARDING": "vpn.port_forwarding",
+    "WIREGUARD_ADDRESSES": "vpn.addresses",
+    "FIREWALL_OUTBOUND_SUBNETS": "vpn.outbound_subnets",
+    "EXTRA_SUBNETS": "vpn.outbound_subnets",
+    "DNS_UPSTREAM_RESOLVERS": "vpn.dns_upstream",
+}
+GUARDED_ENVIRONMENT: dict[str, str] = {
+    "VPN_TYPE": "only WireGuard is supported",
+    "VPN_INTERFACE": "qBittorrent and the host's second wall know the tunnel by its name",
+    "WIREGUARD_INTERFACE": "qBittorrent and the host's second wall know the tunnel by its name",
+    "FIREWALL_ENABLED_DISABLING_IT_SHOOTS_YOU_IN_YOUR_FOOT": "it is what keeps all traffic inside",
+    "DNS_KEEP_NAMESERVER": "names would be asked beside the tunnel",
+    "HTTP_CONTROL_SERVER_ADDRESS": "the host's programs ask Gluetun there",
+    "HTTP_CONTROL_SERVER_AUTH_CONFIG_FILEPATH": "the file lists exactly what may be asked",
+    "HTTP_CONTROL_SERVER_AUTH_DEFAULT_ROLE": "whoever reaches Gluetun could stop the tunnel",
+    "VPN_PORT_FORWARDING_STATUS_FILE": "the host's programs read the port there",
+    "VPN_PORT_FORWARDING_UP_COMMAND": "the host's programs are woken by it",
+    "VPN_PORT_FORWARDING_DOWN_COMMAND": "the host's programs are woken by it",
+}
 
 
 def owner_environment(parts: Parts) -> Iterator[Problem]:
@@ -34,14 +60,6 @@ def owner_environment(parts: Parts) -> Iterator[Problem]:
                 f"cannot be changed: {GUARDED_ENVIRONMENT[name]}",
                 "delete the line",
             )
-        elif name == "WIREGUARD_ENDPOINT_IP" and not _is_address(str(value)):
-            yield Problem(
-                f"{path}.{name}",
-                "is no address; Gluetun looks up no names, since that would go beside the tunnel",
-                "the server's IP address; for a name ask: getent ahosts <name>",
-            )
-        elif name == "WIREGUARD_ENDPOINT_PORT" and not _is_port(str(value)):
-            yield Problem(f"{path}.{name}", "is no port", "a number from 1 to 65535, like 51820")
         elif name == "WIREGUARD_PUBLIC_KEY" and (
             wrong := wireguard_key.problem(str(value), "PublicKey")
         ):
@@ -84,17 +102,6 @@ def tunnel_ipv6(parts: Parts) -> Iterator[Problem]:
         "has an IPv6 address, but the containers' network has no IPv6, and Gluetun would not start",
         f'addresses = "{kept}", or give network.ipv6_subnet a range such as "fd00:30::/64"',
     )
-
-
-def _is_address(value: str) -> bool:
-    try:
-        return not ipaddress.ip_address(value).is_unspecified
-    except ValueError:
-        return False
-
-
-def _is_port(value: str) -> bool:
-    return value.isdecimal() and 1 <= int(value) <= 65535  # noqa: PLR2004
 
 
 CHECKS: tuple[Callable[[Parts], Iterator[Problem]], ...] = (

@@ -3,13 +3,15 @@
 Source: Gluetun's branch v3.41, internal/configuration/settings: provider.go (names valid with
 WireGuard), wireguard.go (which address has a default, who needs a pre-shared key),
 portforward.go and serverselection.go (who forwards ports, who has free servers),
-wireguardselection.go (what `custom` needs); where keys are found: gluetun-wiki, setup/providers;
-DNS names: gluetun-wiki, setup/options/dns.md. Private Internet Access, Perfect Privacy and others
-are absent because Gluetun speaks only OpenVPN with them.
+wireguardselection.go (what `custom` needs, which ports may be chosen); the port of a provider's
+servers: internal/provider/<name>/connection.go; where keys are found: gluetun-wiki,
+setup/providers; DNS names: gluetun-wiki, setup/options/dns.md. Private Internet Access, Perfect
+Privacy and others are absent because Gluetun speaks only OpenVPN with them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -20,26 +22,43 @@ class Provider(NamedTuple):
     """
 
     key_source: str
+    port: int = 51820
+    """Where its servers listen (UDP), unless ENDPOINT_PORT says otherwise; 0: that has to."""
     tunnel: str = ""
     needs_addresses: bool = True
     port_forwarding: bool = False
     free_servers: bool = False
     needs_preshared_key: bool = False
     takes_preshared_key: bool = False
+    ports: tuple[int, ...] = ()
+    """What ENDPOINT_PORT may say besides; empty: it must not be set."""
 
 
+ANY_PORT = (-1,)
+# The last is an older name that Gluetun still takes.
+ENDPOINT_ADDRESS = "WIREGUARD_ENDPOINT_IP"
+ENDPOINT_PORT = ("WIREGUARD_ENDPOINT_PORT", "VPN_ENDPOINT_PORT")
 PROVIDERS: dict[str, Provider] = {
     "airvpn": Provider(
         "airvpn.org, Client Area -> Config Generator -> WireGuard",
+        port=1637,
         needs_preshared_key=True,
         takes_preshared_key=True,
+        ports=(1637, 47107),
     ),
-    "custom": Provider("the WireGuard file of your provider", takes_preshared_key=True),
+    "custom": Provider(
+        "the WireGuard file of your provider", port=0, takes_preshared_key=True, ports=ANY_PORT
+    ),
     "fastestvpn": Provider("ask FastestVPN's support for a WireGuard configuration"),
-    "ivpn": Provider("ivpn.net, Account -> WireGuard -> generate a key and configuration"),
+    "ivpn": Provider(
+        "ivpn.net, Account -> WireGuard -> generate a key and configuration",
+        port=58237,
+        ports=(53, 2049, 2050, 30587, 41893, 48574, 58237),
+    ),
     "mullvad": Provider(
         "mullvad.net, account page -> WireGuard configuration -> generate and download "
-        "(the key listed under 'Devices' is the public one)"
+        "(the key listed under 'Devices' is the public one)",
+        ports=ANY_PORT,
     ),
     "nordvpn": Provider(
         "NordVPN's NordLynx private key (the access token is another thing)",
@@ -56,7 +75,10 @@ PROVIDERS: dict[str, Provider] = {
     ),
     "surfshark": Provider("my.surfshark.com -> VPN -> Manual setup -> WireGuard -> a new key pair"),
     "windscribe": Provider(
-        "windscribe.com -> My Account -> WireGuard config generator", takes_preshared_key=True
+        "windscribe.com -> My Account -> WireGuard config generator",
+        port=1194,
+        ports=(53, 80, 123, 443, 1194, 65142),
+        takes_preshared_key=True,
     ),
 }
 
@@ -64,33 +86,12 @@ PROVIDERS: dict[str, Provider] = {
 CUSTOM_ENVIRONMENT = ("WIREGUARD_ENDPOINT_IP", "WIREGUARD_ENDPOINT_PORT", "WIREGUARD_PUBLIC_KEY")
 CUSTOM_PORT_FORWARDING = "VPN_PORT_FORWARDING_PROVIDER"
 
-# What a setting or another part of the product decides; given by hand it would undo a guard.
-OWNED_ENVIRONMENT: dict[str, str] = {
-    "VPN_SERVICE_PROVIDER": "vpn.provider",
-    "SERVER_COUNTRIES": "vpn.countries",
-    "SERVER_REGIONS": "vpn.regions",
-    "SERVER_CITIES": "vpn.cities",
-    "SERVER_HOSTNAMES": "vpn.hostnames",
-    "FREE_ONLY": "vpn.free_only",
-    "VPN_PORT_FORWARDING": "vpn.port_forwarding",
-    "WIREGUARD_ADDRESSES": "vpn.addresses",
-    "FIREWALL_OUTBOUND_SUBNETS": "vpn.outbound_subnets",
-    "EXTRA_SUBNETS": "vpn.outbound_subnets",
-    "DNS_UPSTREAM_RESOLVERS": "vpn.dns_upstream",
-}
-GUARDED_ENVIRONMENT: dict[str, str] = {
-    "VPN_TYPE": "only WireGuard is supported",
-    "VPN_INTERFACE": "qBittorrent and the host's second wall know the tunnel by its name",
-    "WIREGUARD_INTERFACE": "qBittorrent and the host's second wall know the tunnel by its name",
-    "FIREWALL_ENABLED_DISABLING_IT_SHOOTS_YOU_IN_YOUR_FOOT": "it is what keeps all traffic inside",
-    "DNS_KEEP_NAMESERVER": "names would be asked beside the tunnel",
-    "HTTP_CONTROL_SERVER_ADDRESS": "the host's programs ask Gluetun there",
-    "HTTP_CONTROL_SERVER_AUTH_CONFIG_FILEPATH": "the file lists exactly what may be asked",
-    "HTTP_CONTROL_SERVER_AUTH_DEFAULT_ROLE": "whoever reaches Gluetun could stop the tunnel",
-    "VPN_PORT_FORWARDING_STATUS_FILE": "the host's programs read the port there",
-    "VPN_PORT_FORWARDING_UP_COMMAND": "the host's programs are woken by it",
-    "VPN_PORT_FORWARDING_DOWN_COMMAND": "the host's programs are woken by it",
-}
+
+def endpoint_port(provider: str, environment: Mapping[str, str]) -> int:
+    """Return the UDP port of the VPN's server for Gluetun's environment (a valid one)."""
+    told = next((environment[name] for name in ENDPOINT_PORT if environment.get(name)), "")
+    return int(told or PROVIDERS[provider].port)
+
 
 DNS_UPSTREAMS = (
     "cira family",

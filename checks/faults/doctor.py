@@ -55,6 +55,8 @@ SAME = {
     "traffic.forwarded": ("forwarded-port",),
     "traffic.host_service": ("host-service",),
     "traffic.lock": ("lock",),
+    "wall.second_wall": ("wall",),
+    "wall.names": ("names",),
 }
 
 

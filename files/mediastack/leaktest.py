@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="the report as JSON")
     options = parser.parse_args(arguments)
     config = configuration.load()
-    if not config.get("vpn"):
+    if not config.get("vpn", {}).get("control_url"):
         print("mediastack leaktest: this host has no Gluetun, so no vpn zone", file=sys.stderr)
         return leaktest_verdict.EXIT_CODES[leaktest_verdict.INCONCLUSIVE]
     docker = Docker()

@@ -17,7 +17,7 @@ import distributions
 import host_configuration
 import layout
 import render
-from mediastack import probes
+from mediastack import doctor_wall, probes
 from service import Service
 from settings import Settings, enabled
 
@@ -174,4 +174,5 @@ def question(expected: Expected) -> dict[str, Any]:
         if config["vpn"].get("port_forwarding")
         else "",
         "lock": f"{config['paths']['runtime']}/stack.lock",
+        "wall": list(doctor_wall.LIST),
     }

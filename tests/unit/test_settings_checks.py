@@ -170,8 +170,8 @@ BROKEN: list[tuple[dict[str, Any], str, str]] = [
             told,
         )
         for name, value, told in (
-            ("WIREGUARD_ENDPOINT_IP", "vpn.example.org", "looks up no names"),
-            ("WIREGUARD_ENDPOINT_PORT", "51820/udp", "no port"),
+            ("WIREGUARD_ENDPOINT_IP", "vpn.example.org", "no address"),
+            ("WIREGUARD_ENDPOINT_PORT", "51820/udp", "no port of custom"),
             ("WIREGUARD_PUBLIC_KEY", KEY[:-4], "WireGuard key has 32"),
         )
     ],
