@@ -166,8 +166,8 @@ class Forwarding:
     def _write(self, text: str) -> None:
         path = Path(self._settings.status_file)
         log(COMPONENT, f"{'writing' if text else 'clearing'} port file {path}")
+        # No chmod: the file belongs to PUID by then, and Gluetun is not given FOWNER.
         path.write_text(text, encoding="ascii")
-        path.chmod(0o644)
         os.chown(path, self._settings.puid, self._settings.pgid)
 
     def _run_command(self, kind: str, command: str, port: int, timeout: float | None) -> None:
