@@ -32,7 +32,7 @@ LAN = ipaddress.ip_network("192.168.1.0/24")
 def read(tmp_path: Path, key: str = KEY, **environment: str) -> gluetun_settings.Settings:
     if key:
         (tmp_path / "wireguard_private_key").write_text(f"{key}\n")
-    return gluetun_settings.read({**PROTON, **environment}, tmp_path)
+    return gluetun_settings.read({**PROTON, **environment}, tmp_path, ipv6=":" in str(environment))
 
 
 def refusal(tmp_path: Path, key: str = KEY, **environment: str) -> str:
@@ -101,6 +101,14 @@ def test_a_key_that_is_none_is_refused_without_showing_it(
 def test_one_valid_name_of_several_suffices_in_any_case_of_letters(tmp_path: Path) -> None:
     found = read(tmp_path, SERVER_COUNTRIES="Atlantis, sWitzerland").connection
     assert found.name == "node-ch-01.protonvpn.net"
+
+
+def test_an_ipv6_address_is_refused_where_no_link_has_ipv6(tmp_path: Path) -> None:
+    environment = {**PROTON, "WIREGUARD_ADDRESSES": "10.2.0.2/32,2001:db8:f:2::2/128"}
+    with pytest.raises(gluetun_settings.SettingsError, match="private key is not set"):
+        gluetun_settings.read(environment, tmp_path, ipv6=True)
+    with pytest.raises(gluetun_settings.SettingsError, match="IPv6 is not supported"):
+        gluetun_settings.read(environment, tmp_path, ipv6=False)
 
 
 def test_free_servers_forward_no_port(tmp_path: Path) -> None:
