@@ -35,8 +35,8 @@ from mediastack import (
 from mediastack.docker_client import Docker
 
 PROBE_SECONDS = 25.0
-# Each child is a Python of its own.
-WORKERS = 4
+# Children wait most of their time for answers that must not come.
+WORKERS = 10
 # A name that everybody knows, where the page to ask has none.
 WELL_KNOWN = "example.com"
 Config = dict[str, Any]

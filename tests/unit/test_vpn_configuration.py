@@ -27,6 +27,11 @@ def entries(settings: Settings) -> tuple[dict[str, Any], dict[str, Any]]:
 def test_the_table_says_where_both_are_and_where_their_keys_are(tmp_path: Path) -> None:
     config = entries(load(tmp_path))[1]
     assert config["vpn"] == {
+        "endpoints": [{"address": "", "port": 51820}],
+        "exit_check_url": "https://api.ipify.org",
+        "exit_check_url_ipv6": "https://api6.ipify.org",
+        "exit_check_resolver": "9.9.9.9",
+        "exit_check_resolver_ipv6": "2620:fe::9",
         "owner": "gluetun",
         "torrent_client": "qbittorrent",
         "interface": "tun0",
@@ -83,7 +88,7 @@ def test_without_gluetun_the_table_is_empty(tmp_path: Path) -> None:
 
     gone = [name for name, one in SERVICES.items() if one.zone == "vpn" or one.owner]
     settings = load(tmp_path, {"services": {name: {"enabled": False} for name in gone}})
-    assert entries(settings)[1]["vpn"] == {}
+    assert entries(settings)[1]["vpn"] == {"endpoints": []}
 
 
 def test_with_a_port_the_unit_is_wanted_and_placed(tmp_path: Path) -> None:
