@@ -46,8 +46,10 @@ def verdicts(report: dict[str, Any], test: str) -> set[str]:
 
 
 def tunnel_is_back(host: Host) -> bool:
-    code, report = leaktest(host)
-    return code in (0, 3) and report["gluetun"]["public_ip"] == EXIT
+    """Whether a program in the zone leaves through the provider, asked beside our programs."""
+    program = "import urllib.request as u; print(u.urlopen('http://203.0.113.80/ip').read())"
+    enter = "nsenter --net=/proc/$(docker inspect -f '{{.State.Pid}}' gluetun)/ns/net"
+    return EXIT in house.execute(host, f'{enter} timeout 5 python3 -c "{program}"').printed
 
 
 @contextlib.contextmanager
