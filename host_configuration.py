@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import render
+import vpn_configuration
+import wall_configuration
 from catalog import HOST_SECRETS
 from service import Secret, Service
 from settings import Settings, address, enabled, gateway, image, live_secrets
@@ -21,8 +23,11 @@ RUNTIME = "/run/mediastack"
 TEMPLATES = f"{PROGRAM}/templates"
 STACKS = ("downloads", "media", "ops")
 VERSION = "0.2.0-dev"
-# Name and kind of every unit that must be enabled and active; each has a smoke check.
+# Name and kind of every unit that must be enabled and active; each has a smoke check. Which ones
+# come with the VPN depends on its settings: vpn_configuration.
 UNITS = (
+    # First: nothing starts containers before the wall stands.
+    ("mediastack-wall.service", "service"),
     ("mediastack-shutdown.service", "service"),
     ("mediastack-keeper.service", "service"),
     ("mediastack-notify.path", "path"),
@@ -35,6 +40,11 @@ HELPER_UNITS = (
     "mediastack-doctor.service",
     "mediastack-drift.service",
 )
+
+
+def units(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """Name and kind of every unit that must be enabled and active on this host."""
+    return UNITS + vpn_configuration.units(settings)
 
 
 def release(package: dict[str, bytes]) -> str:
@@ -214,6 +224,11 @@ def build(
             "gateway": gateway(settings),
             "bind_address": bind_address,
         },
+        "wall": wall_configuration.wall(settings),
+        "vpn": {
+            **vpn_configuration.table(settings),
+            "endpoints": wall_configuration.endpoints(settings),
+        },
         "docker": {
             "log_max_size": settings.docker.log_max_size,
             "log_max_files": settings.docker.log_max_files,
@@ -233,5 +248,5 @@ def build(
         },
         "secrets": secret_entries(settings),
         "secret_files": secret_file_entries(settings),
-        "units": [{"name": name, "kind": kind} for name, kind in UNITS],
+        "units": [{"name": name, "kind": kind} for name, kind in units(settings)],
     }

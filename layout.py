@@ -18,6 +18,7 @@ import tomli_w
 
 import host_configuration as configuration
 import render
+import vpn_configuration
 from settings import Settings, enabled, gateway
 
 Entry = dict[str, Any]
@@ -124,6 +125,9 @@ def state_directories(settings: Settings) -> Iterator[Entry]:
             # Apps write their own files with modes of their own: the door is here.
             path = f"{settings.storage.config}/{service.name}"
             yield directory(path, "0700", uid, gid, keep=True)
+            if service.owner:
+                # Gluetun writes its forwarded port there, and does not make the directory.
+                yield directory(vpn_configuration.directory(settings), "0700", uid, gid, keep=True)
 
 
 def mount_unit(path: str) -> str:
@@ -138,8 +142,8 @@ def mount_unit(path: str) -> str:
     return escaped.replace("\0", "-") + ".mount"
 
 
-def programs(release: str, data: str) -> Iterator[Entry]:
-    """The host programs: sources, wheels, command line, units."""
+def programs(release: str, data: str, unwanted: frozenset[str] = frozenset()) -> Iterator[Entry]:
+    """The host programs: sources, wheels, command line, units (but for unwanted ones)."""
     yield directory(PROGRAM, "0755")
     for name in ("bin", "lib", "stacks", "templates", "wheels"):
         yield directory(f"{PROGRAM}/{name}", "0755")
@@ -159,6 +163,8 @@ def programs(release: str, data: str) -> Iterator[Entry]:
     completion = (FILES / "stack-manage.completion.bash").read_text(encoding="utf-8")
     yield file("/etc/bash_completion.d/stack-manage", completion)
     for unit in sorted((FILES / "systemd").iterdir()):
+        if unit.name in unwanted:
+            continue
         text = unit.read_text(encoding="utf-8").replace("@RELEASE@", release)
         text = text.replace("@DATA_MOUNT@", mount_unit(data))
         yield file(f"{UNIT_DIRECTORY}/{unit.name}", text)
@@ -241,7 +247,7 @@ def build(
         release=release,
     )
     entries = [
-        *programs(release, settings.storage.data),
+        *programs(release, settings.storage.data, vpn_configuration.unwanted_units(settings)),
         directory(render.ETC, "0755"),
         directory(f"{render.ETC}/secrets", "0700", keep=True),
         file(f"{render.ETC}/gluetun.env", gluetun),

@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent / "files"))
 
-from mediastack import plan  # noqa: E402
+from mediastack import plan, probes, wireguard_key  # noqa: E402
 
-__all__ = ["plan"]
+__all__ = ["plan", "probes", "wireguard_key"]

@@ -40,7 +40,7 @@ DOWNLOADS = (
         tag="v3.41.3",  # `latest` is the development branch
         address=10,
         port=8000,  # control server: never published
-        egress=True,
+        # No egress: the second wall lets its address send to the VPN's endpoint and nothing else.
         capabilities=("NET_ADMIN", "NET_RAW", "CHOWN", "DAC_OVERRIDE"),
         devices=("/dev/net/tun:/dev/net/tun",),
         environment_file="gluetun.env",
@@ -48,6 +48,14 @@ DOWNLOADS = (
         state_exclude=("servers.json",),
         secrets=(
             Secret(name="wireguard_private_key", origin="user", kind="opaque", mounted=True),
+            # Some providers only (airvpn); mounted where Gluetun looks for it, if it is given.
+            Secret(
+                name="wireguard_preshared_key",
+                origin="user",
+                kind="opaque",
+                required=False,
+                mounted=True,
+            ),
             Secret(name="control_api_key", kind="opaque"),
         ),
         files=(ConfigFile(template="gluetun/auth.toml", target="/gluetun/auth/config.toml"),),

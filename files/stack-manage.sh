@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Usage: stack-manage.sh <stack|all> <verb> [service ...]
-#        stack-manage.sh status|doctor|drift|history|version|notify-test|uninstall|help [...]
+#        stack-manage.sh <verb of the whole host> [...]
 # Summary: Look after the media stacks of this host.
 #
 # A stack is a directory of /opt/mediastack/stacks (downloads, media, ops);
@@ -32,8 +32,14 @@
 #       Check the host and say how to mend what is wrong; exit 1 if anything is.
 #   drift [--json] [--notify]
 #       List what differs from what the last deploy wanted; exit 1 if anything does.
+#   leaktest [--drill] [--json]
+#       Try whether anything gets out of the vpn zone beside the tunnel, with --drill also while
+#       that is stopped for a moment. Exit 0 safe, 1 LEAK, 3 inconclusive.
 #   history [-n <count>] [--subject <name>] [--json]
 #       What happened here: deploys, restarts, updates, alerts. Newest last.
+#   rotate wireguard [--from <file> | --back]
+#       Give Gluetun a new WireGuard key: typed unseen, piped in, or from a file. Without a
+#       tunnel after it the old one comes back; --back undoes a rotation that was killed.
 #   version
 #       Release of this stack, and the versions of Docker and Compose.
 #   notify-test
@@ -54,7 +60,7 @@ readonly ROOT="${MEDIASTACK_ROOT:-}"
 readonly STACKS_DIRECTORY="$ROOT/opt/mediastack/stacks"
 readonly MEDIASTACK="$ROOT/opt/mediastack/bin/mediastack"
 readonly STACK_VERBS=(up down restart pull logs ps config exec)
-readonly HOST_VERBS=(status doctor drift history version notify-test uninstall help)
+readonly HOST_VERBS=(status doctor drift leaktest history rotate version notify-test uninstall help)
 
 main() {
   if [[ "${1:-}" == --debug ]]; then
@@ -67,15 +73,13 @@ main() {
     -h | --help) help ;;
     help) shift && help "$@" ;;
     --complete) shift && complete_words "$@" ;;
-    status | doctor | drift | history | version | notify-test | uninstall) host_verb "$@" ;;
     -*) usage_error "unknown option '$1' (stack-manage.sh help)" ;;
-    *) stack_verb "$@" ;;
+    *) if contains "$1" "${HOST_VERBS[@]}"; then host_verb "$@"; else stack_verb "$@"; fi ;;
   esac
 }
 
-say() { printf 'stack-manage.sh: %s\n' "$1" >&2; }
-usage_error() { say "$1"; exit 2; }
-fail() { say "$1"; exit 1; }
+usage_error() { printf 'stack-manage.sh: %s\n' "$1" >&2; exit 2; }
+fail() { printf 'stack-manage.sh: %s\n' "$1" >&2; exit 1; }
 
 # The comment block above is the only help text, so it cannot drift from itself.
 help() {
@@ -132,14 +136,18 @@ host_verb() {
   while (($#)); do
     word="$1" && shift
     case "$verb $word" in
-      'status --json' | 'doctor --json' | 'drift --json' | 'history --json') ;;
-      'doctor --notify' | 'drift --notify') ;;
+      'status --json' | 'doctor --json' | 'drift --json' | 'history --json' | 'leaktest --json') ;;
+      'doctor --notify' | 'drift --notify' | 'leaktest --drill') ;;
       'uninstall --purge' | 'uninstall --dry-run' | 'uninstall --yes') ;;
+      'rotate wireguard' | 'rotate --back') ;;
+      'rotate --from') (($#)) || usage_error "rotate --from needs a file"; shift ;;
       'history -n') [[ "${1:-}" =~ ^[0-9]+$ ]] || usage_error "history -n needs a number"; shift ;;
       'history --subject') (($#)) || usage_error "history --subject needs a name"; shift ;;
       *) usage_error "$verb does not take '$word' (stack-manage.sh help $verb)" ;;
     esac
   done
+  [[ "$verb" != rotate || "${given[0]:-}" == wireguard ]] ||
+    usage_error "what should be rotated? stack-manage.sh rotate wireguard"
   require_root_and_programs "$verb" "${given[@]}"
   exec "$MEDIASTACK" "$verb" "${given[@]}"
 }
@@ -266,9 +274,11 @@ complete_words() {
   mapfile -t known < <(stacks)
   case "${1:-}" in
     '') printf '%s\n' "${known[@]}" all "${HOST_VERBS[@]}" ;;
-    status) printf '%s\n' --json ;;
+    status) echo --json ;;
     doctor | drift) printf '%s\n' --json --notify ;;
+    leaktest) printf '%s\n' --drill --json ;;
     history) printf '%s\n' -n --subject --json ;;
+    rotate) (($# > 1)) && printf '%s\n' --from --back || printf '%s\n' wireguard ;;
     uninstall) printf '%s\n' --purge --dry-run --yes ;;
     help) (($# > 1)) || printf '%s\n' "${STACK_VERBS[@]}" "${HOST_VERBS[@]}" ;;
     *)

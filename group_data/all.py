@@ -71,6 +71,8 @@ vpn = {
     "hostnames": [],
     # An open port at the VPN's far end: without it torrents upload badly. Few providers have it.
     "port_forwarding": True,
+    # How long Gluetun may be without that port before you are told.
+    "no_port_alarm_minutes": 15,
     # Free servers only (ProtonVPN); they have no port forwarding.
     "free_only": False,
     # `Address` of your WireGuard file, such as "10.64.0.2/32"; ProtonVPN and NordVPN need none.
@@ -79,6 +81,14 @@ vpn = {
     "outbound_subnets": [],
     # Who answers DNS inside the tunnel (DNS over TLS), as Gluetun spells it.
     "dns_upstream": "cloudflare",
+    # `stack-manage.sh leaktest` asks this page under which address it is seen; empty: do not ask.
+    "exit_check_url": "https://api.ipify.org",
+    # The same over IPv6; it must be reachable over nothing else.
+    "exit_check_url_ipv6": "https://api6.ipify.org",
+    # leaktest tries to reach this DNS server beside the tunnel, and must fail; empty: do not try.
+    "exit_check_resolver": "9.9.9.9",
+    # The same over IPv6, when the host has that.
+    "exit_check_resolver_ipv6": "2620:fe::9",
 }
 
 notify = {

@@ -20,7 +20,15 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from service import Secret, Service
-from settings import checks, checks_network, checks_vpn, overrides, placement, user_secrets
+from settings import (
+    checks,
+    checks_gluetun,
+    checks_network,
+    checks_vpn,
+    overrides,
+    placement,
+    user_secrets,
+)
 from settings.model import SECTIONS, Notify, Parts, Settings
 from settings.overrides import validated
 from settings.problems import Problem, SettingsError, from_pydantic, shown, unknown
@@ -32,6 +40,7 @@ __all__ = [
     "enabled",
     "gateway",
     "image",
+    "ipv6_address",
     "live_secrets",
     "load",
     "misplaced",
@@ -41,7 +50,12 @@ ROOT = Path(__file__).resolve().parent.parent
 SETTINGS_FILE = ROOT / "settings.local.toml"
 SECRETS_FILE = ROOT / "secrets.toml"
 DEFAULTS_FILE = ROOT / "group_data" / "all.py"
-CHECKS = (*checks.CHECKS, *checks_network.CHECKS, *checks_vpn.CHECKS)
+CHECKS = (
+    *checks.CHECKS,
+    *checks_network.CHECKS,
+    *checks_vpn.CHECKS,
+    *checks_gluetun.CHECKS,
+)
 
 
 def load(
@@ -113,13 +127,26 @@ def address(settings: Settings, service: Service) -> str:
     return str(ipaddress.IPv4Network(settings.network.subnet)[service.address])
 
 
+def ipv6_address(settings: Settings, service: Service) -> str:
+    """Return a service's IPv6 address on the bridge, "" when it or the bridge has none."""
+    if service.address is None or service.zone != "bridge" or not settings.network.ipv6_subnet:
+        return ""
+    return str(ipaddress.IPv6Network(settings.network.ipv6_subnet)[service.address])
+
+
 def live_secrets(settings: Settings, service: Service) -> tuple[Secret, ...]:
-    """Return the secrets a service has: copies of a disabled service's secrets are dropped."""
+    """Return the secrets a service has: not copies of a disabled service's, nor what the user may
+    give and did not (a file that does not exist cannot be mounted)."""
     running = enabled(settings)
     return tuple(
         secret
         for secret in service.secrets
-        if secret.origin != "copy" or secret.source.partition("/")[0] in running
+        if (secret.origin != "copy" or secret.source.partition("/")[0] in running)
+        and (
+            secret.origin != "user"
+            or secret.required
+            or f"{service.name}/{secret.name}" in settings.secrets
+        )
     )
 
 

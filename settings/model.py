@@ -18,6 +18,7 @@ from settings.values import (
     addresses,
     bind_address,
     dns_upstream,
+    exit_check_url,
     filter_name,
     host_path,
     identity,
@@ -27,6 +28,7 @@ from settings.values import (
     outbound_subnet,
     provider,
     registry,
+    resolver,
     server,
     subnet,
     timezone,
@@ -94,10 +96,15 @@ class Vpn(Strict):
     cities: tuple[Filter, ...]
     hostnames: tuple[Filter, ...]
     port_forwarding: bool
+    no_port_alarm_minutes: Annotated[int, Field(ge=1, le=10080)]
     free_only: bool
     addresses: Annotated[str, AfterValidator(addresses)]
     outbound_subnets: tuple[Annotated[str, AfterValidator(outbound_subnet)], ...]
     dns_upstream: Annotated[str, AfterValidator(dns_upstream)]
+    exit_check_url: Annotated[str, AfterValidator(exit_check_url)]
+    exit_check_url_ipv6: Annotated[str, AfterValidator(exit_check_url)]
+    exit_check_resolver: Annotated[str, AfterValidator(resolver)]
+    exit_check_resolver_ipv6: Annotated[str, AfterValidator(resolver)]
 
 
 class Notify(Strict):

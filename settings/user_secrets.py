@@ -7,8 +7,6 @@ file, not on the name. No message here ever holds a value, or a name that might 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
 import re
 import stat
@@ -21,10 +19,9 @@ from pydantic import SecretStr
 from catalog import HOST_SECRETS
 from service import Service
 from settings.problems import Problem, nearest
+from shared import wireguard_key
 
 NOTIFY_TOKEN = "notify/token"  # noqa: S105 - a name
-WIREGUARD_KEYS = ("wireguard_private_key", "wireguard_preshared_key")
-WIREGUARD_KEY_BYTES = 32
 # A key pasted on the left of the "=" is longer or has other letters, and is then not shown.
 PRINTABLE_NAME = re.compile(r"^[a-z][a-z0-9_-]{0,39}$")
 
@@ -153,17 +150,9 @@ def _wrong(reference: str, value: object) -> tuple[str, str] | None:
     if not isinstance(value, str):
         return "must be text", 'put it in quotes, like "…"'
     value = value.strip()
+    key = wireguard_key.NAMES.get(reference.rpartition("/")[2])
+    if value and key:
+        return wireguard_key.problem(value, key)
     if not value.isprintable() or not value.isascii():
         return "holds line breaks or other control characters", "copy only the value, on one line"
-    if value and reference.endswith(WIREGUARD_KEYS):
-        try:
-            size = len(base64.b64decode(value, validate=True))
-        except binascii.Error:
-            return "is not base64", "copy the whole value after 'PrivateKey = ', 44 characters"
-        if size != WIREGUARD_KEY_BYTES:
-            what = "a NordVPN access token is not the key; " if size == 48 else ""  # noqa: PLR2004
-            return (
-                f"is {size} bytes long, a WireGuard key has {WIREGUARD_KEY_BYTES}",
-                f"{what}copy the whole value after 'PrivateKey = ', 44 characters",
-            )
     return None

@@ -198,21 +198,73 @@ def filter_name(value: str) -> str:
     """Return one name of a server filter (Gluetun joins them with commas)."""
     if not value.strip() or not value.isprintable() or "," in value:
         raise ValueError(f"is {shown(value)}; fix: one name per entry of the list, without commas")
+    if value.strip() != value or set(value) & set('$#"`=\\') or value[0] in "'":
+        raise ValueError(
+            f"is {shown(value)}, and no server list has such a name; fix: the plain name, as "
+            "Gluetun spells it"
+        )
     return value
 
 
 def addresses(value: str) -> str:
-    """Return the addresses of the tunnel, with prefixes, separated by commas."""
+    """Return the addresses of the tunnel, with prefixes, separated by commas.
+
+    As Gluetun reads them: a number of bits and no netmask, no zone.
+    """
+    copy = 'copy the Address line of the WireGuard file, such as "10.64.0.2/32"'
+    kinds = set()
     for part in value.split(",") if value else []:
+        text = part.strip()
+        if "=" in text:
+            raise ValueError(f"has {shown(part)}; fix: only what stands behind 'Address = '")
         try:
-            if "/" not in part:
+            if not re.fullmatch(r"[0-9A-Fa-f:.]+/(0|[1-9][0-9]{0,2})", text):
                 raise ValueError
-            ipaddress.ip_interface(part.strip())
+            interface = ipaddress.ip_interface(text)
         except ValueError:
-            raise ValueError(
-                f"has {shown(part)}, no address with prefix; fix: copy the Address line of the "
-                'WireGuard file, such as "10.64.0.2/32"'
-            ) from None
+            raise ValueError(f"has {shown(part)}, no address with prefix; fix: {copy}") from None
+        if interface.is_unspecified or interface.network.prefixlen == 0:
+            raise ValueError(f"has {shown(part)}, which is the AllowedIPs line; fix: {copy}")
+        if interface.is_multicast or interface.is_loopback or interface.is_link_local:
+            raise ValueError(f"has {shown(part)}, which no VPN gives to anybody; fix: {copy}")
+        kinds.add(interface.version)
+    if kinds == {6}:
+        raise ValueError(
+            f"is {shown(value)}, IPv6 only, but what lives in the tunnel needs IPv4; fix: {copy}"
+        )
+    return value
+
+
+def exit_check_url(value: str) -> str:
+    """Return the address of a page that answers with the caller's address, or ""."""
+    if not value:
+        return value
+    try:
+        url = urlsplit(value)
+        usable = url.scheme in ("http", "https") and url.hostname and not url.username
+        usable = usable and url.port != 0 and value.isascii() and value.isprintable()
+    except ValueError:
+        usable, url = False, urlsplit("")
+    if not usable or url.fragment or " " in value:
+        raise ValueError(
+            f"is {shown(value)}, no page that leaktest can ask; fix: such as "
+            '"https://api.ipify.org", which answers with the caller\'s address, or "" for none'
+        )
+    return value
+
+
+def resolver(value: str) -> str:
+    """Return the address of a public DNS server, or "" for none."""
+    if not value:
+        return value
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        raise ValueError(
+            f'is {shown(value)}, no address; fix: such as "9.9.9.9", or "" for none'
+        ) from None
+    if address.is_loopback or address.is_unspecified or address.is_multicast:
+        raise ValueError(f'is {shown(value)}, no public DNS server; fix: such as "9.9.9.9"')
     return value
 
 

@@ -161,3 +161,8 @@ def torrent_client(expected: Expected) -> Iterator[Fault]:
     change = f"sed -i 's/^Session.Interface=.*/Session\\\\Interface=eth0/' {path}"
     yield Fault("client unbound", path, *edited(path, change), (("traffic.bound", ""),),
                 (("service", probes.CLIENT),))  # fmt: skip
+    if expected.config["vpn"].get("port_forwarding"):
+        file = expected.config["vpn"]["status_file"]
+        other = f"echo 1 >{file}"  # nobody listens there
+        yield Fault("another port forwarded", file, *edited(file, other),
+                    (("traffic.forwarded", ""),), (("service", probes.CLIENT),))  # fmt: skip

@@ -52,8 +52,11 @@ SAME = {
     "traffic.packet_filter": ("packet-filter",),
     "traffic.proxy": ("socket-proxy",),
     "traffic.bound": ("bound",),
+    "traffic.forwarded": ("forwarded-port",),
     "traffic.host_service": ("host-service",),
     "traffic.lock": ("lock",),
+    "wall.second_wall": ("wall",),
+    "wall.names": ("names",),
 }
 
 

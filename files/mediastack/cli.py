@@ -22,12 +22,18 @@ VERBS: dict[str, str] = {
     "drift": "drift",
     "history": "history",
     "keeper": "keeper",
+    "leaktest": "leaktest",
+    "leaktest-guard": "leaktest_drill:guard_main",
+    "leaktest-probe": "leaktest_probe",
     "notify-send": "notify_sender",
     "notify-test": "notify_test",
     "observe": "observe",
+    "portsync": "portsync",
+    "portsync-status": "portsync_status",
     "pull": "stack_verbs:pull",
     "redact": "redact",
     "restart": "stack_verbs:restart",
+    "rotate": "rotate",
     "secrets-apply": "secrets:apply_main",
     "secrets-check": "secrets:check_main",
     "shutdown": "shutdown",
@@ -37,6 +43,8 @@ VERBS: dict[str, str] = {
     "up": "stack_verbs:up",
     "version": "version",
     "wait-healthy": "wait_healthy",
+    "wall": "wall",
+    "wall-check": "doctor_wall",
 }
 USAGE = 2
 INTERRUPTED = 130

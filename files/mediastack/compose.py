@@ -8,6 +8,7 @@ its last lines become the error.
 from __future__ import annotations
 
 import collections
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 UP_SECONDS = 600
+CONFIG_SECONDS = 30
 PULL_SECONDS = 3600
 PULL_ATTEMPTS = 3
 PULL_PAUSE_SECONDS = 5.0
@@ -87,6 +89,36 @@ def pull(
                 raise
             print(f"mediastack: pull failed, trying again: {error}", file=sys.stderr)
             sleep(PULL_PAUSE_SECONDS * attempt)
+
+
+def described(config: Mapping[str, Any], stack: str, service: str) -> dict[str, Any]:
+    """Return one service as Compose reads it: environment with that of its file, mounts, image.
+
+    Raise ComposeError.
+    """
+    arguments = command(config, stack, "config", "--format", "json", service)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("COMPOSE_")}
+    try:
+        done = subprocess.run(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=CONFIG_SECONDS,
+            check=False,
+            env=environment,
+        )
+        # Printed so that Compose could read it again, which doubles each dollar.
+        found: dict[str, Any] = json.loads(done.stdout.replace("$$", "$"))["services"][service]
+    except subprocess.TimeoutExpired as error:
+        raise ComposeError(f"no end after {CONFIG_SECONDS} s") from error
+    except OSError as error:
+        raise ComposeError(f"{arguments[0]}: {error.strerror}; install Docker Compose") from error
+    except (ValueError, KeyError) as error:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        problem = "; ".join(lines[-ERROR_LINES:])
+        raise ComposeError(problem or f"it does not describe {service}") from error
+    return found
 
 
 def execute(arguments: Sequence[str], timeout_seconds: float) -> None:

@@ -12,11 +12,13 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 SOCKET = "unix:///var/run/docker.sock"
 TIMEOUT_SECONDS = 10
+RUN_POLL_SECONDS = 0.1
 LABEL = "io.mediastack.service"
 ONE_OFF_LABEL = "com.docker.compose.oneoff"
 
@@ -146,6 +148,53 @@ class Docker:
         with self._client(reading=False) as client, _absent_is_none():
             client.remove_container(name, v=True, force=True)
 
+    def run(
+        self,
+        image: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        mounts: Iterable[tuple[str, str, bool]],
+        labels: Mapping[str, str],
+        timeout_seconds: float,
+    ) -> tuple[int, str]:
+        """Run a container without network or powers to its end; return its exit code and all it
+        printed. `mounts`: (source, target, read only). It is removed whatever happens, but when we
+        are killed: then its labels tell whose it is. Raise DockerError, also when it is late."""
+        from docker.types import LogConfig, Mount
+
+        with self._client(reading=False) as client:
+            made = client.create_container(
+                image,
+                list(command),
+                environment=dict(environment),
+                labels=dict(labels),
+                host_config=client.create_host_config(
+                    network_mode="none",
+                    cap_drop=["ALL"],
+                    security_opt=["no-new-privileges:true"],
+                    mounts=[
+                        Mount(target, source, type="bind", read_only=read_only)
+                        for source, target, read_only in mounts
+                    ],
+                    # Whatever the engine's own is: what it said is read afterwards.
+                    log_config=LogConfig(type="json-file"),
+                ),
+            )
+        try:
+            self.start(made["Id"])
+            deadline = time.monotonic() + timeout_seconds
+            while (found := self.inspect(made["Id"])) is not None:
+                if found["State"]["Status"] in ("exited", "dead"):
+                    return int(found["State"]["ExitCode"]), self._printed(made["Id"])
+                if time.monotonic() > deadline:
+                    raise DockerError(f"no end after {timeout_seconds:g} s")
+                time.sleep(RUN_POLL_SECONDS)
+            raise DockerError("somebody removed the container")
+        finally:
+            with contextlib.suppress(NotReachable, DockerError):
+                self.remove(made["Id"], 0)
+
     def events(
         self, since: float, until: float, filters: dict[str, Any] | None = None
     ) -> list[dict[str, Any]]:
@@ -158,6 +207,11 @@ class Docker:
                 since=f"{since:.9f}", until=f"{until:.9f}", filters=filters or {}, decode=True
             )
             return list(stream)
+
+    def _printed(self, name: str) -> str:
+        with self._client() as client:
+            printed: bytes = client.logs(name)
+            return printed.decode(errors="replace")
 
     def _connect_sdk(self) -> Any:
         from docker.api.client import APIClient

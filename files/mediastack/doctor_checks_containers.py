@@ -50,6 +50,11 @@ def configuration(config: Config, facts: Facts) -> list[Finding]:
     findings = []
     for service, entry, container in _running(config, facts):
         problem = ""
+        refused = facts["observation"].get("refused", {})
+        if service in refused:
+            fix = "mend that setting and run the deploy again"
+            findings.append(judge("configuration", service, refused[service], fix))
+            continue
         if container["config_hash"] != entry["config_hash"]:
             problem = "runs with an older configuration"
         elif container["stale_mounts"]:
@@ -62,6 +67,8 @@ def image(config: Config, facts: Facts) -> list[Finding]:
     """Every running container runs the image that the image lock (or the catalog) names."""
     findings = []
     for service, entry, container in _running(config, facts):
+        if service in facts["observation"].get("refused", {}):
+            continue  # told as its configuration
         wanted = facts["observation"]["images"].get(service, entry["image"])
         have = container["image"]
         problem = "" if have == wanted else f"runs {have} instead of {wanted}"

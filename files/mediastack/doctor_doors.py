@@ -27,7 +27,7 @@ RESTART = "systemctl restart docker"
 
 def gather(config: dict[str, Any], run: Run, with_data: bool) -> dict[str, Any]:
     """Return {"everybody": inspect results, "urls": {url: status or why not}, "proxies", "reach",
-    "tunnel", "links", "lock", "rules": as probes says}; the slow ones side by side."""
+    "tunnel", "forwarding", "links", "lock", "rules": as probes says}; slow ones side by side."""
     services = config["services"]
     owner = next((name for name, one in services.items() if one["owner"]), "")
     ids = (run(("docker", "ps", "-aq", "--no-trunc")) or "").split()
@@ -52,11 +52,18 @@ def gather(config: dict[str, Any], run: Run, with_data: bool) -> dict[str, Any]:
         }
         proxies = pool.submit(probes.proxy_answers, everybody, probes.proxy_questions(services))
         links = pool.submit(probes.hardlinks, everybody, spec) if with_data else None
+        vpn = config.get("vpn", {})
+        forwarding = (
+            pool.submit(probes.forwarding, named.get(owner), vpn["status_file"])
+            if vpn.get("port_forwarding")
+            else None
+        )
         lock = pool.submit(probes.lock, f"{config['paths']['runtime']}/stack.lock")
         return {
             "everybody": everybody,
             "rules": run(("iptables-save",)) or "",
             "tunnel": probes.tunnel(named.get(owner), probes.client_settings(config)),
+            "forwarding": forwarding.result() if forwarding else None,
             "urls": {url: one.result() for url, one in urls.items()},
             "reach": {name: one.result() for name, one in reach.items()},
             "proxies": proxies.result(),
@@ -161,6 +168,19 @@ def bound(config: Config, facts: Facts) -> list[Finding]:
     return [judge("bound", probes.CLIENT, problem, fix)]
 
 
+def forwarded(config: Config, facts: Facts) -> list[Finding]:
+    """The torrent client listens on the port that the VPN's server forwards."""
+    if probes.CLIENT not in dict(_wanted(config, facts)) or not facts["doors"].get("forwarding"):
+        return []
+    seen = facts["doors"]["forwarding"]
+    problem, fix = "", "mediastack portsync-status, and journalctl -u mediastack-portsync"
+    if not seen["port"]:
+        problem, fix = "has no forwarded port", "stack-manage.sh downloads logs gluetun"
+    elif seen["port"] not in seen["listening"]:
+        problem = f"does not listen on the forwarded port {seen['port']}"
+    return [judge("forwarded-port", probes.CLIENT, problem, fix)]
+
+
 def host_reached(config: Config, facts: Facts) -> list[Finding]:
     """What runs on the host's network is reached from inside the tunnel's namespace."""
     wanted = dict(_wanted(config, facts))
@@ -214,5 +234,5 @@ def _list(text: str | None) -> list[dict[str, Any]]:
 
 
 CHECKS: tuple[Check, ...] = (
-    *(web_interface, guests, proxies, packet_filter, bound, host_reached, links, lock),
+    *(web_interface, guests, proxies, packet_filter, bound, forwarded, host_reached, links, lock),
 )

@@ -102,7 +102,7 @@ def user(config: Config, facts: Facts) -> list[Finding]:
 def mounts(config: Config, facts: Facts) -> list[Finding]:
     """It mounts what is described, and what it sees there is what the host has."""
     findings = []
-    for name, _, wanted, made in _made(config, facts):
+    for name, _, wanted, made in _taken(config, facts):
         want = {
             (one["source"], one["target"], not one.get("read_only", False))
             for one in wanted.get("volumes") or []
@@ -124,7 +124,7 @@ def mounts(config: Config, facts: Facts) -> list[Finding]:
 def environment(config: Config, facts: Facts) -> list[Finding]:
     """It is told what is described, and nothing besides what its image says."""
     findings = []
-    for name, _, wanted, made in _made(config, facts):
+    for name, _, wanted, made in _taken(config, facts):
         told = _pairs(made["Config"].get("Env"))
         built_in = facts["made"]["built_in"].get(made.get("Image"), {})
         want = {**built_in, **{k: _plain(v) for k, v in (wanted.get("environment") or {}).items()}}
@@ -160,6 +160,12 @@ def _made(config: Config, facts: Facts) -> Iterator[Made]:
         runs = container is not None and container["status"] == "running"
         if runs and name in described and name in facts["inspected"]:
             yield name, entry, described[name], facts["inspected"][name]
+
+
+def _taken(config: Config, facts: Facts) -> Iterator[Made]:
+    """Of these, those whose description was not refused: to make them anew would be an outage."""
+    refused = (facts["observation"] or {}).get("refused", {})
+    return (one for one in _made(config, facts) if one[0] not in refused)
 
 
 def _capabilities(names: Sequence[str] | None) -> set[str]:

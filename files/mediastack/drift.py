@@ -75,6 +75,10 @@ def differences(
             Difference("container", act["service"], f"to {act['action']}: {act['reason']}")
             for act in plan.plan(settings, facts["observation"])
         ]
+        found += [
+            Difference("container", service, f"keeps its old settings: {why}")
+            for service, why in facts["observation"].get("refused", {}).items()
+        ]
     return list({(one.subject): one for one in reversed(found)}.values())[::-1]
 
 

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mediastack import config as configuration
-from mediastack import foresight, image_lock, intent, sentinel, user_stops
+from mediastack import foresight, image_lock, intent, sentinel, user_stops, vpn_trial
 from mediastack.docker_client import Docker, NotReachable
 
 Observation = dict[str, Any]
@@ -36,14 +36,16 @@ def observe(config: Mapping[str, Any], docker: Docker, proc: str = "/proc") -> O
     data = sentinel.probe(config["paths"]["sentinel"])
     containers = [container(entry, config, proc) for entry in inspected]
     _add_lost_sentinels(containers, inspected, config, data, proc)
+    images = {
+        service: image_lock.choose(locked.get(service), entry["image"])
+        for service, entry in config["services"].items()
+    }
     return {
         "containers": containers,
         "data": data,
         "intents": intent.stopped(),
-        "images": {
-            service: image_lock.choose(locked.get(service), entry["image"])
-            for service, entry in config["services"].items()
-        },
+        "images": images,
+        "refused": vpn_trial.refused(config, images),
     }
 
 

@@ -8,7 +8,8 @@ dependent is not touched before gluetun is up and healthy, or it would join a de
 refused by Docker (409). The way to use both is a loop: observe, plan, do what is ready, again.
 
 What the user stopped (intents) is left alone, and nothing that mounts /data is created or started
-while the sentinel is absent.
+while the sentinel is absent. A service whose new settings were refused (gluetun in its trial) is
+neither made nor replaced: the container that is there is what is wanted, and its dependents live.
 """
 
 from __future__ import annotations
@@ -80,23 +81,33 @@ def unwell(config: Config, observation: Observation) -> list[dict[str, str]]:
     """Return [{"path","problem"}] of what is not as it should be and no action of plan mends:
     sick services (`path` is the service), services that cannot run, /data that is not there.
 
-    What the user stopped is well, and so are the dependents of a gluetun the user stopped.
+    What the user stopped is well, and so are the dependents of a gluetun that the user stopped, or
+    that refused the settings of its first start: that one is named.
     """
     primary, _ = _sort_containers(config, observation)
     intents = observation.get("intents", {})
     acted_on = {action["service"] for action in plan(config, observation)}
     data = observation.get("data", {})
-    problems = []
+    problems = [
+        {"path": service, "problem": problem}
+        for service, problem in observation.get("refused", {}).items()
+        if service not in intents
+    ]
+    told = {problem["path"] for problem in problems}
     gated: set[str] = set()
     if not data.get("present", True):
         gated = {name for name, entry in config["services"].items() if entry["data"]}
         sentinel = str(config.get("paths", {}).get("sentinel", "/data"))
         problems.append({"path": sentinel, "problem": data.get("error") or "absent"})
     for _, service in _in_order(config):
-        orphaned = config["services"][service]["zone"] == "vpn" and owner_name(config) in intents
+        owner = owner_name(config)
+        without = owner in intents or (owner in told and owner not in primary)
+        orphaned = config["services"][service]["zone"] == "vpn" and without
         if service in intents or service in acted_on or orphaned:
             continue
         container = primary.get(service)
+        if container is None and service in told:
+            continue
         if container is None or container["status"] != "running":
             status = container["status"] if container else "absent"
             because = " (/data is not there)" if service in gated else ""
@@ -187,6 +198,9 @@ def _decide(
         return None
     if entry["data"] and not observation.get("data", {}).get("present", True):
         return None
+    if service in observation.get("refused", {}):
+        stopped = container is not None and container["status"] in ("exited", "created")
+        return ("start", container["status"]) if stopped else None
     if container is None:
         return "create", "absent"
     status = container["status"]

@@ -23,6 +23,7 @@ from typing import Any
 PROBE_SECONDS = 5
 ANSWER_SECONDS = 3
 LOCK_SECONDS = 10
+FORWARDING_SECONDS = 6
 COMMAND_SECONDS = 15
 # Gluetun's name for its device.
 TUNNEL = "tun0"
@@ -214,6 +215,23 @@ def tunnel(container: "dict[str, Any] | None", path: str) -> "dict[str, Any]":
         "devices": devices[2:],
         "settings": {name: value for name, _, value in lines if name in wanted},
     }
+
+
+def forwarding(container: "dict[str, Any] | None", path: str) -> "dict[str, Any]":
+    """The forwarded port in Gluetun's file, 0 without one, and who listens in its namespace: looked
+    at until the one is among the others, or portsync has had the time to see to it."""
+    pid = (container or {}).get("State", {}).get("Pid") or 0
+    end = time.monotonic() + FORWARDING_SECONDS
+    while True:
+        said = (read(path).split() or [""])[0]
+        port = int(said) if said.isdecimal() else 0
+        tables = [read(f"/proc/{pid}/net/{name}").splitlines()[1:] for name in ("tcp", "tcp6")]
+        words = [line.split() for table in tables for line in table]
+        # Column 1 is "address:port" in hexadecimal, 3 the state; 0A listens.
+        ports = {int(one[1].rpartition(":")[2], 16) for one in words if one[3] == "0A"}
+        if not path or (port and port in ports) or time.monotonic() > end:
+            return {"port": port, "listening": sorted(ports)}
+        time.sleep(0.25)
 
 
 def lock(path: str) -> str:

@@ -10,7 +10,7 @@ import os
 import re
 from typing import Any, NamedTuple
 
-from mediastack import secret_files, secret_filters
+from mediastack import rotated, secret_files, secret_filters
 from mediastack.secret_files import DIRECTORY_MODE, SecretError
 
 SECRET_MODE = 0o400
@@ -46,6 +46,7 @@ class House(NamedTuple):
     given: dict[str, str]
     templates: dict[str, str]
     values: dict[str, str | None]
+    settings: dict[str, Any]
 
 
 def survey(
@@ -65,6 +66,7 @@ def survey(
         given,
         templates or {},
         {},
+        settings,
     )
     if odd := [name for name in specs if not NAME.fullmatch(name)]:
         raise SecretError(f"mediastack.toml: secret {odd[0]!r} is not service/name")
@@ -140,6 +142,11 @@ def _from_user(house: House, name: str, spec: dict[str, Any]) -> list[Finding]:
     if required and (wanted == b"" or (wanted is None and not found)):
         problem = f"secret {name} is required and was not given; add it to secrets.toml"
         return [Finding(path, problem, "refuse", *owner)]
+    if wanted and found and wanted != found:
+        text = _text(path, wanted)
+        if refusal := rotated.refusal(house.settings, name, text):
+            house.values[name] = _text(path, found)
+            return [Finding(path, refusal, "refuse", *owner)]
     wanted = wanted or found or b""
     house.values[name] = _text(path, wanted)
     if found is None:

@@ -99,6 +99,10 @@ def restart(arguments: list[str]) -> int:
     intent.clear(services)
     stopped = intent.stopped()
     wanted = [name for name in services or _services(config, chosen) if name not in stopped]
+    if why := stacks.refusal(config, docker, "cli", wanted):
+        # Restarted all the same it would be an outage for nothing.
+        print(f"mediastack restart: {plan.owner_name(config)}: {why}", file=sys.stderr)
+        return 1
     with journal.acting("cli", "restart", services):
         causes = _restart_running(config, docker, wanted)
         together = _together(config, wanted)

@@ -14,13 +14,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from mediastack import acts, images, lock, observe, plan, user_stops
+from mediastack import acts, image_lock, images, lock, observe, plan, user_stops, vpn_trial
 from mediastack.docker_client import Docker
 
 ATTEMPTS = 3
 ROUND_SECONDS = 0.5
 LOCK_WAIT_SECONDS = 120.0
 HEALTH_WAIT_SECONDS = 600.0
+KEEPER = "keeper"
 
 
 class StackError(Exception):
@@ -55,6 +56,7 @@ def apply(
     everything to be healthy; without, do what is ready and return. Raise lock.Busy, StackError,
     docker_client.NotReachable.
     """
+    owner = plan.owner_name(config)
     limits = config.get("limits", {})
     if lock_wait_seconds is None:
         lock_wait_seconds = float(limits.get("lock_wait_seconds", LOCK_WAIT_SECONDS))
@@ -64,9 +66,14 @@ def apply(
     causes: dict[str, str] = {}
     failed: dict[str, str] = {}
     done: list[plan.Action] = []
+    asked_again = actor == KEEPER or (services is not None and owner not in services)
     while True:
         with lock.hold(actor, "converging the stacks", wait_seconds=lock_wait_seconds):
-            todo, now = _look(config, docker, actor, stacks, services, failed)
+            if not asked_again:
+                # Whoever asks for it has a look of Gluetun's own; the keeper comes every minute.
+                vpn_trial.forget(config)
+                asked_again = True
+            todo, now, refused = _look(config, docker, actor, stacks, services, failed)
             fetch = [act["service"] for act in todo if act["action"] in ("create", "recreate")]
             if fetch and (missing := images.ensure(config, docker, _unique(fetch))):
                 failed |= missing
@@ -74,7 +81,9 @@ def apply(
                     acts.record(actor, service, "image missing", cause=cause)
             if fetch:
                 # Images were locked or are missing: what is wanted may have changed.
-                todo, now = _look(config, docker, actor, stacks, services, failed)
+                todo, now, refused = _look(config, docker, actor, stacks, services, failed)
+            if trial(config, docker, actor, now):
+                todo, now, refused = _look(config, docker, actor, stacks, services, failed)
             for act in now:
                 attempts[act["service"]] += 1
                 if attempts[act["service"]] > ATTEMPTS:
@@ -94,6 +103,7 @@ def apply(
                 break
             sleep(ROUND_SECONDS)
     waiting = [act for act in todo if act["service"] not in failed]
+    failed |= {k: v for k, v in refused.items() if _selected(config, k, stacks, services)}
     sick: list[dict[str, str]] = []
     if wait:
         sick = wait_healthy(
@@ -107,6 +117,31 @@ def apply(
             clock=clock,
         )
     return Outcome(done, failed, waiting, sick)
+
+
+def refusal(config: dict[str, Any], docker: Docker, actor: str, services: Sequence[str]) -> str:
+    """Return why Gluetun would refuse the settings that converging these services would bring it,
+    "" when it would not. Raise lock.Busy, NotReachable."""
+    if plan.owner_name(config) not in services:
+        return ""
+    wait = float(config.get("limits", {}).get("lock_wait_seconds", LOCK_WAIT_SECONDS))
+    with lock.hold(actor, "trying new settings", wait_seconds=wait):
+        vpn_trial.forget(config)
+        actions = plan.plan(config, observe.observe(config, docker))
+        return trial(config, docker, actor, actions)
+
+
+def trial(
+    config: dict[str, Any], docker: Docker, actor: str, actions: Sequence[plan.Action]
+) -> str:
+    """Ask Gluetun about its settings if one of the actions makes it anew; return why it refuses
+    them, "" when it does not. The caller holds the lock. Raise NotReachable."""
+    owner = plan.owner_name(config)
+    made = [act for act in actions if act["action"] in ("create", "recreate")]
+    if all(act["service"] != owner for act in made):
+        return ""
+    image = image_lock.choose(image_lock.read().get(owner), config["services"][owner]["image"])
+    return vpn_trial.ask(config, docker, actor, image)
 
 
 def wait_healthy(
@@ -138,7 +173,10 @@ def wait_healthy(
             if act["service"] not in (ignore or set())
             and _selected(config, act["service"], stacks, services)
         ]
-        if not problems or clock() >= deadline:
+        # What Gluetun has refused no waiting mends.
+        hopeless = observation.get("refused", {})
+        hope = any(problem["path"] not in hopeless for problem in problems)
+        if not hope or clock() >= deadline:
             return [{**problem, **_last_words(docker, problem["path"])} for problem in problems]
         names = " ".join(problem["path"] for problem in problems)
         if names != last:
@@ -164,8 +202,9 @@ def _look(
     stacks: Sequence[str] | None,
     services: Sequence[str] | None,
     failed: dict[str, str],
-) -> tuple[list[plan.Action], list[plan.Action]]:
-    """Return the planned actions asked for and not given up, and of these the ready ones."""
+) -> tuple[list[plan.Action], list[plan.Action], dict[str, str]]:
+    """Return the planned actions asked for and not given up, of these the ready ones, and why
+    new settings were refused."""
     observation = observe.observe(config, docker)
     # A bare `docker stop` of a moment ago must not be undone by a deploy.
     user_stops.note(docker, observation, time.time(), actor)
@@ -177,7 +216,8 @@ def _look(
         and (stacks is None or act["stack"] in stacks)
         and (services is None or act["service"] in services)
     ]
-    return todo, [act for act in plan.ready(config, observation, actions) if act in todo]
+    ready = [act for act in plan.ready(config, observation, actions) if act in todo]
+    return todo, ready, observation.get("refused", {})
 
 
 def _hope(config: dict[str, Any], todo: list[plan.Action], failed: dict[str, str]) -> bool:

@@ -13,6 +13,7 @@ schema is stable (fields are only ever added):
      "services": [{"service", "stack", "zone", "state", "health", "image", "url",
                    "namespace": "ok"|"wrong"|"unknown", "intent": "run"|"stopped",
                    "reasons": [str]}],
+     "port": what is to be said of the VPN's forwarded port, "" when none is wanted,
      "unwanted": [container names that the configuration does not know],
      "ledger": [the newest entries, oldest first]}
 
@@ -28,7 +29,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mediastack import clock, ledger, lock, observe, plan, status_table
+from mediastack import clock, ledger, lock, observe, plan, portsync_status, status_table
 from mediastack import config as configuration
 from mediastack.docker_client import Docker
 
@@ -46,10 +47,13 @@ def main(arguments: list[str]) -> int:
     try:
         holder = lock.holder()
         entries = ledger.read(LEDGER_COUNT)
+        port = portsync_status.line(portsync_status.read(config))
     except OSError as error:
         print(f"mediastack status: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
-    found = report(config, observation, host_netns=host_netns(), holder=holder, entries=entries)
+    found = report(
+        config, observation, host_netns=host_netns(), holder=holder, entries=entries, port=port
+    )
     if options.json:
         print(json.dumps(found, indent=2))
     else:
@@ -73,6 +77,7 @@ def report(
     host_netns: int | None = None,
     holder: Mapping[str, Any] | None = None,
     entries: Sequence[Mapping[str, Any]] = (),
+    port: str = "",
 ) -> dict[str, Any]:
     """Return the report described above. Pure; `entries` are the newest of the ledger."""
     actions = plan.plan(config, observation)
@@ -103,6 +108,7 @@ def report(
         "data": {"present": data["present"], "error": data["error"]},
         "lock": dict(holder) if holder is not None else None,
         "services": rows,
+        "port": port,
         "unwanted": [
             container["name"]
             for container in observation["containers"]
@@ -127,7 +133,9 @@ def row(
     state = container["status"] if container else "absent"
     health = container["health"] if container else "none"
     placed = namespace(config, observation, service, host_netns)
-    reasons = list(pending)
+    refused = observation.get("refused", {}).get(service, "")
+    # In full where there is room for it: history, doctor.
+    reasons = [*pending, *(["new settings refused, see doctor"] if refused else [])]
     if intended == "run":
         # What waits to be created or started says so already.
         if state != "running" and not reasons:

@@ -40,6 +40,7 @@ def lines(found: Mapping[str, Any], *, colour: bool) -> list[str]:
         code = RED if entry["reasons"] else DIM if entry["intent"] == "stopped" else GREEN
         text.append(painted(aligned(line), code))
     text.append("")
+    text += [found["port"]] if found["port"] else []
     text += [f"not wanted any more: {name}" for name in found["unwanted"]]
     if found["lock"] is not None:
         holder = found["lock"]

@@ -21,7 +21,9 @@ all
 status
 doctor
 drift
+leaktest
 history
+rotate
 version
 notify-test
 uninstall
@@ -81,4 +83,7 @@ homepage"
   [[ "$(completed history --j)" == --json ]]
   [[ "$(completed help notify)" == notify-test ]]
   [[ "$(completed uninstall --p)" == --purge ]]
+  [[ "$(completed leaktest --d)" == --drill ]]
+  [[ "$(completed rotate w)" == wireguard ]]
+  [[ "$(completed rotate wireguard --f)" == --from ]]
 }

@@ -1,4 +1,4 @@
-# stack-manage.sh status|doctor|drift|history|version|notify-test
+# stack-manage.sh status|doctor|drift|leaktest|history|rotate|version|notify-test|uninstall
 load helper
 
 @test "status, doctor, drift, version and notify-test are handed on" {
@@ -25,6 +25,23 @@ mediastack <notify-test>"
 mediastack <uninstall> <--yes>"
 }
 
+@test "leaktest is handed on with its options, and its exit code comes through" {
+  manage leaktest --drill --json
+  FAKE_MEDIASTACK_EXIT=3 manage leaktest --json
+  assert_status 3
+  assert_calls "mediastack <leaktest> <--drill> <--json>
+mediastack <leaktest> <--json>"
+}
+
+@test "rotate takes what to rotate and a file, and a key only on its standard input" {
+  manage rotate wireguard --from /root/wg.conf
+  manage rotate wireguard --back
+  manage rotate wireguard <<<"a key"
+  assert_calls "mediastack <rotate> <wireguard> <--from> </root/wg.conf>
+mediastack <rotate> <wireguard> <--back>
+mediastack <rotate> <wireguard>"
+}
+
 @test "history takes a count, a subject and --json" {
   manage history -n 5 --subject "a b" --json
   assert_calls "mediastack <history> <-n> <5> <--subject> <a b> <--json>"
@@ -44,6 +61,12 @@ mediastack <uninstall> <--yes>"
   assert_usage_error history --subject
   assert_usage_error notify-test now
   assert_usage_error uninstall --everything
+  assert_usage_error leaktest --drills
+  assert_usage_error rotate
+  assert_usage_error rotate openvpn
+  assert_usage_error rotate --back
+  assert_usage_error rotate wireguard --from
+  assert_usage_error rotate wireguard YQ==
 }
 
 @test "without root they say so" {

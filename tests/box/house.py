@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
+import tomli_w
+
 from checks import box
 from checks.box import Host
 from sandbox.state import ROOT
@@ -68,9 +70,12 @@ def manage(host: Host, *words: str) -> Outcome:
 
 
 def settings_file(directory: Path, more: str) -> Path:
-    """The sandbox's settings and these tables, as a file."""
+    """The sandbox's settings with these tables laid over them, as a file."""
+    tables = tomllib.loads(SETTINGS)
+    for name, table in tomllib.loads(more).items():
+        tables[name] = {**tables.get(name, {}), **table}
     path = directory / "settings.toml"
-    path.write_text(f"{SETTINGS}\n{more}\n", encoding="utf-8")
+    path.write_text(tomli_w.dumps(tables), encoding="utf-8")
     return path
 
 

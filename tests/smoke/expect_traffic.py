@@ -71,6 +71,23 @@ def bound(expected: Expected, observed: Observed) -> Iterator[str]:
         yield f"{CLIENT}'s namespace has no {TUNNEL}; {manage(expected, holder.name, 'logs')}"
 
 
+def forwarded(expected: Expected, observed: Observed) -> Iterator[str]:
+    """The torrent client listens on the port that the VPN's server forwards."""
+    holder = render.owner(expected.settings)
+    if not expected.config["vpn"].get("port_forwarding") or holder is None:
+        return
+    if stopped_by(expected, observed, CLIENT):
+        return
+    seen = observed["forwarding"]
+    if not seen["port"]:
+        yield f"{holder.name} has no forwarded port; {manage(expected, holder.name, 'logs')}"
+    elif seen["port"] not in seen["listening"]:
+        yield (
+            f"{CLIENT} does not listen on the forwarded port {seen['port']};"
+            " fix: journalctl -u mediastack-portsync"
+        )
+
+
 def host_service(expected: Expected, observed: Observed, host_service: str) -> Iterator[str]:
     """What runs on the host's network is reached from inside the tunnel's namespace."""
     holder = render.owner(expected.settings)

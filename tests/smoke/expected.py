@@ -17,7 +17,7 @@ import distributions
 import host_configuration
 import layout
 import render
-from mediastack import probes
+from mediastack import doctor_wall, probes
 from service import Service
 from settings import Settings, enabled
 
@@ -170,5 +170,9 @@ def question(expected: Expected) -> dict[str, Any]:
         "gateway": config["network"]["gateway"],
         "host_services": expected.host_services,
         "torrent_client": probes.client_settings(config),
+        "forwarded_port": config["vpn"]["status_file"]
+        if config["vpn"].get("port_forwarding")
+        else "",
         "lock": f"{config['paths']['runtime']}/stack.lock",
+        "wall": list(doctor_wall.LIST),
     }

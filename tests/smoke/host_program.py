@@ -20,6 +20,7 @@ from typing import Any
 
 from mediastack.probes import (
     digests,
+    forwarding,
     hardlinks,
     lock,
     proxy_answers,
@@ -193,6 +194,7 @@ def observe(spec: "dict[str, Any]") -> "dict[str, Any]":
         }
         urls = {url: pool.submit(web_answer, url) for url in spec["urls"]}
         slow["packet_filter"] = pool.submit(run, "iptables-save")
+        slow["wall"] = pool.submit(run_json, *spec["wall"])
         slow["unfilled"] = pool.submit(unfilled, spec["program"])
         slow["lock_holder"] = pool.submit(lock, spec["lock"])
         nets = pool.submit(lambda: inspect("network", run("docker", "network", "ls", "-q").split()))
@@ -206,6 +208,7 @@ def observe(spec: "dict[str, Any]") -> "dict[str, Any]":
         }
         slow["proxies"] = pool.submit(proxy_answers, found, spec["proxies"])
         slow["tunnel"] = pool.submit(tunnel, owner, spec["torrent_client"])
+        slow["forwarding"] = pool.submit(forwarding, owner, spec["forwarded_port"])
         answers = data_answers(spec["sentinel"])
         if answers:
             slow["links_inside"] = pool.submit(hardlinks, found, spec)

@@ -15,6 +15,10 @@ def test_torrent_client_is_bound_to_the_tunnel(agree):
     agree(check.bound)
 
 
+def test_torrent_client_listens_on_the_forwarded_port(agree):
+    agree(check.forwarded)
+
+
 def test_service_on_the_host_is_reached_from_inside_the_tunnel(agree, host_service):
     agree(check.host_service, host_service)
 

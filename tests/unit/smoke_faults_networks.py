@@ -164,6 +164,8 @@ FAULTS = (
     Fault(T.proxy, ("heal",), lambda o: o["proxies"].clear(), "does not run"),
     Fault(T.bound, (), setting({}, "tunnel", "settings"), "is nothing"),
     Fault(T.bound, (), setting(["lo", "eth0"], "tunnel", "devices"), "has no tun0"),
+    Fault(T.forwarded, (), setting(0, "forwarding", "port"), "no forwarded port"),
+    Fault(T.forwarded, (), setting([8080, 6881], "forwarding", "listening"), "port 45678"),
     Fault(T.host_service, ("plex",), setting("timed out", "reach", "plex"), "timed out"),
     Fault(T.host_service, ("plex",), lambda o: o["reach"].clear(), "not tried"),
     Fault(T.lock, (), setting('{"pid": 7}', "lock_holder"), '"pid": 7'),

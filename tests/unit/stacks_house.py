@@ -19,6 +19,7 @@ from mediastack import (
     observe,
     stack_verbs,
     stacks,
+    vpn_trial,
     wait_healthy,
 )
 from mediastack.docker_client import DockerError
@@ -52,6 +53,8 @@ class House:
         self.unstartable: set[str] = set()
         self.autoheal = "running"
         self.paused_for: list[str] = []
+        self.trials: list[tuple[str, dict[str, str]]] = []
+        self.trial_answer: tuple[int, str] | Exception = (0, "")
         for stack, entry in self.config["stacks"].items():
             directory = root / "program" / "stacks" / stack
             directory.mkdir(parents=True)
@@ -73,7 +76,8 @@ class House:
             name: image_lock.choose(locked.get(name), entry["image"])
             for name, entry in self.config["services"].items()
         }
-        return self.docker.observation()
+        refused = vpn_trial.refused(self.config, self.docker.images)
+        return {**self.docker.observation(), "refused": refused}
 
     def run_compose(self, arguments: Sequence[str], timeout_seconds: float) -> None:
         words = list(arguments)
@@ -134,6 +138,15 @@ class House:
             for reference in references
         }
 
+    def run(self, image: str, command: Any, **options: Any) -> tuple[int, str]:
+        assert command == ("openvpnconfig",)
+        holder = lock.holder()
+        assert holder is not None, "the trial is an act: it needs the lock"
+        self.trials.append((image, options["environment"]))
+        if isinstance(self.trial_answer, Exception):
+            raise self.trial_answer
+        return self.trial_answer
+
     def image_digest(self, reference: str) -> str:
         return DIGEST
 
@@ -141,6 +154,8 @@ class House:
         if name == healing.SERVICE:
             labels = {"io.mediastack.service": name}
             return {"State": {"Status": self.autoheal}, "Config": {"Labels": labels}}
+        if name == "gluetun" and self.docker.get(name) is None:
+            return None
         return {"State": {"Health": {"Log": [{"Output": "first\ncannot reach 127.0.0.1:8989\n"}]}}}
 
     def containers(self, label: str) -> list[dict[str, Any]]:
@@ -184,6 +199,7 @@ def furnish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     monkeypatch.setenv("MEDIASTACK_CONFIG", str(file))
     monkeypatch.setattr(observe, "observe", made.observe)
     monkeypatch.setattr(compose, "execute", made.run_compose)
+    monkeypatch.setattr(compose, "described", lambda *_: {"environment": {}, "volumes": []})
     monkeypatch.setattr(stack_verbs, "Docker", lambda: made)
     monkeypatch.setattr(wait_healthy, "Docker", lambda: made)
     monkeypatch.setattr(stack_verbs.configuration, "load", lambda *_: made.config)

@@ -180,3 +180,53 @@ def test_logs_come_with_dockers_times_and_a_container_that_is_gone_has_none(
     # From the start of the second: Docker takes no fraction from the SDK.
     assert client.called == [("autoheal", {"timestamps": True, "since": 1234})]
     assert docker.logs("gone", 0.0) == ""
+
+
+class RunClient(FakeClient):
+    """An SDK client in which one container runs for a few looks and then ends."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+
+    def create_host_config(self, **options: Any) -> dict[str, Any]:
+        return options
+
+    def create_container(self, image: str, command: list[str], **options: Any) -> dict[str, str]:
+        self.called.append((image, command, options))
+        return {"Id": "trial"}
+
+    def inspect_container(self, name: str) -> dict[str, Any]:
+        self.looks -= 1
+        status = "exited" if self.looks < 0 else "running"
+        return {"State": {"Status": status, "ExitCode": 3}}
+
+    def remove_container(self, name: str, **options: Any) -> None:
+        self.called.append(("remove", name))
+
+
+RUN: dict[str, Any] = {
+    "environment": {"A": "1"},
+    "mounts": [("/here", "/there", True)],
+    "labels": {"whose": "ours"},
+}
+
+
+def test_a_run_has_no_network_and_no_powers_and_leaves_nothing() -> None:
+    client = RunClient(2)
+    code, printed = Docker(connect=lambda: client).run("image", ("verb",), timeout_seconds=9, **RUN)
+    assert (code, printed[-5:]) == (3, "caf\ufffd\n")
+    image, command, options = client.called[0]
+    assert (image, command) == ("image", ["verb"])
+    assert options["labels"] == {"whose": "ours"}
+    host = options["host_config"]
+    assert (host["network_mode"], host["cap_drop"]) == ("none", ["ALL"])
+    assert host["mounts"][0]["ReadOnly"] is True
+    assert client.called[-1] == ("remove", "trial")
+
+
+def test_a_run_that_is_late_is_an_error_and_leaves_nothing() -> None:
+    client = RunClient(10**9)
+    with pytest.raises(DockerError, match="no end after 0 s"):
+        Docker(connect=lambda: client).run("image", ("verb",), timeout_seconds=0, **RUN)
+    assert client.called[-1] == ("remove", "trial")

@@ -19,7 +19,14 @@ PAGES = sorted(
     + list((ROOT / "docs").rglob("*.md"))
 )
 # Public sites that a reader may want; addresses of package indexes and of machines are none.
-SITES = {"pyinfra.com", "keepachangelog.com", "semver.org", "ntfy.sh"}
+SITES = {
+    "pyinfra.com",
+    "keepachangelog.com",
+    "semver.org",
+    "ntfy.sh",
+    "api.ipify.org",
+    "api6.ipify.org",
+}
 PRIVATE = re.compile(r"^(10\.|192\.168\.|172\.30\.|127\.0\.0\.1)")
 
 

@@ -40,6 +40,7 @@ def facts() -> dict[str, Any]:
         "rules": "-A FORWARD -j DOCKER-USER\n-A PREROUTING -m x -j DOCKER\n"
         "-A POSTROUTING -s 172.30.0.0/24 ! -o br -j MASQUERADE",
         "tunnel": {"devices": ["lo", "tun0"], "settings": {"Session\\Interface": "tun0"}},
+        "forwarding": {"port": 45678, "listening": [8080, 45678]},
         "reach": {"plex": ""},
         "links": {"qbittorrent": ""},
         "lock": "",
@@ -97,6 +98,8 @@ def test_a_guest_on_our_network_that_publishes_nothing_is_welcome() -> None:
         ("reach", {"plex": "timed out"}, "host-service", "plex"),
         ("links", {"qbittorrent": "Cross-device"}, "hardlink", "qbittorrent"),
         ("lock", "pid 7", "lock", "stack.lock"),
+        ("forwarding", {"port": 0, "listening": [8080]}, "forwarded-port", "qbittorrent"),
+        ("forwarding", {"port": 45678, "listening": [6881]}, "forwarded-port", "qbittorrent"),
         ("tunnel", {"devices": ["lo"], "settings": {"a": "tun0"}}, "bound", "qbittorrent"),
         ("tunnel", {"devices": ["tun0"], "settings": {"a": "eth0"}}, "bound", "qbittorrent"),
         ("tunnel", {"devices": ["tun0"], "settings": {}}, "bound", "qbittorrent"),
@@ -125,6 +128,7 @@ def test_what_was_stopped_on_purpose_is_not_asked() -> None:
     found["doors"]["urls"] = {"http://192.168.1.10:5055": "refused"}
     found["doors"]["reach"] = {"plex": "no container"}
     found["doors"]["tunnel"] = {"devices": [], "settings": {}}
+    found["doors"]["forwarding"] = {"port": 0, "listening": []}
     assert judged(found) == set()
 
 

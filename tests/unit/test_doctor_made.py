@@ -95,6 +95,20 @@ def test_what_was_made_otherwise_is_named(change: Any, finding: tuple[str, str])
     assert "secret" not in problem
 
 
+def test_what_gluetun_refused_is_no_reason_to_make_its_container_anew() -> None:
+    facts = house.facts()
+    container = made()
+    container["Config"]["Env"] = ["SERVER_COUNTRIES=Germany"]
+    container["Mounts"] = []
+    facts["inspected"] = {"seerr": container}
+    told = {"described": {"seerr": DESCRIBED}, "built_in": {}, "other_mounts": {}}
+    facts["made"] = told
+    checks = (doctor_made.mounts, doctor_made.environment)
+    assert all(one.problem for check in checks for one in check(house.config(), facts))
+    facts["observation"]["refused"] = {"seerr": "vpn.countries: refused"}
+    assert [one for check in checks for one in check(house.config(), facts)] == []
+
+
 def test_facts_come_from_compose_and_from_the_images(tmp_path: Path) -> None:
     config = house.config()
     config["paths"]["program"] = str(tmp_path)

@@ -141,3 +141,14 @@ def test_notify_sends_one_short_message_however_much_differs(machine: dict[str, 
     assert (subject, named["key"]) == ("drift", "drift")
     assert title == "home: 40 differences from the last deploy"
     assert len(message.splitlines()) == drift.NOTIFY_LIMIT + 2
+
+
+def test_settings_that_gluetun_refused_are_a_difference_and_its_old_container_is_none(
+    machine: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = machine["facts"]
+    facts["observation"]["refused"] = {"gluetun": "vpn.countries: Gluetun refuses it: x"}
+    house.container(facts, "gluetun").update(config_hash="old", image="registry/old:1")
+    ((_, subject, problem),) = found(machine, capsys)
+    assert subject == "gluetun"
+    assert "vpn.countries: Gluetun refuses it" in problem

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import hmac
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,23 @@ def test_only_the_settings_that_bind_are_read(tmp_path: Path) -> None:
     seen = probes.tunnel({"State": {"Pid": os.getpid()}}, str(path))
     assert seen["settings"] == {"Session\\Interface": "tun0"}
     assert "lo" in seen["devices"]
+
+
+def test_the_forwarded_port_is_compared_with_who_listens_in_the_namespace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, container = tmp_path / "forwarded_port", {"State": {"Pid": os.getpid()}}
+    monkeypatch.setattr(probes, "FORWARDING_SECONDS", 0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        path.write_text(f"{port}\n5000")
+        seen = probes.forwarding(container, str(path))
+        assert seen["port"] == port and port in seen["listening"]
+    assert port not in probes.forwarding(container, str(path))["listening"]
+    for text in ("", "none", "-1"):
+        path.write_text(text)
+        assert probes.forwarding(container, str(path))["port"] == 0
+    assert probes.forwarding(None, str(tmp_path / "absent")) == {"port": 0, "listening": []}
 
 
 def test_no_container_is_a_problem_and_no_crash(tmp_path: Path) -> None:

@@ -96,7 +96,11 @@ def test_mounted_secrets_are_the_services_own_and_read_only(
             assert mount["read_only"] is True
             assert mount["source"].startswith(f"/etc/mediastack/secrets/{name}/")
             found[mount["target"]] = mount["source"]
-    wanted = {f"/run/secrets/{secret.name}" for secret in service.secrets if secret.mounted}
+    wanted = {
+        f"/run/secrets/{secret.name}"
+        for secret in service.secrets
+        if secret.mounted and (secret.required or secret.origin != "user")
+    }
     wanted |= {one.target for one in service.files if not one.seed}
     assert set(found) == wanted
 

@@ -25,6 +25,13 @@ VPN_OFF = dict.fromkeys(
 )
 
 
+CUSTOM = {
+    "WIREGUARD_ENDPOINT_IP": "203.0.113.1",
+    "WIREGUARD_ENDPOINT_PORT": "51820",
+    "WIREGUARD_PUBLIC_KEY": KEY,
+}
+
+
 def services(**tables: Any) -> dict[str, Any]:
     return {"services": {name.replace("_", "-"): table for name, table in tables.items()}}
 
@@ -131,6 +138,62 @@ BROKEN: list[tuple[dict[str, Any], str, str]] = [
         "vpn.provider",
         "WIREGUARD_ENDPOINT_PORT, WIREGUARD_PUBLIC_KEY",
     ),
+    (
+        {"vpn": {"addresses": "10.2.0.2/32, 2a07::2/128"}},
+        "vpn.addresses",
+        'addresses = "10.2.0.2/32"',
+    ),
+    (
+        {
+            "vpn": {
+                "provider": "custom",
+                "port_forwarding": False,
+                "addresses": "10.64.0.2/32",
+                "countries": ["Sweden"],
+            },
+            **services(gluetun={"environment": CUSTOM}),
+        },
+        "vpn.countries",
+        "countries = []",
+    ),
+    *[
+        (
+            {
+                "vpn": {
+                    "provider": "custom",
+                    "port_forwarding": False,
+                    "addresses": "10.64.0.2/32",
+                },
+                **services(gluetun={"environment": {**CUSTOM, name: value}}),
+            },
+            f"services.gluetun.environment.{name}",
+            told,
+        )
+        for name, value, told in (
+            ("WIREGUARD_ENDPOINT_IP", "vpn.example.org", "no address"),
+            ("WIREGUARD_ENDPOINT_PORT", "51820/udp", "no port of custom"),
+            ("WIREGUARD_PUBLIC_KEY", KEY[:-4], "WireGuard key has 32"),
+        )
+    ],
+    # Gluetun told by hand.
+    *[
+        (
+            services(gluetun={"environment": {name: "on"}}),
+            f"services.gluetun.environment.{name}",
+            told,
+        )
+        for name, told in (
+            ("FIREWALL_ENABLED_DISABLING_IT_SHOOTS_YOU_IN_YOUR_FOOT", "keeps all traffic inside"),
+            ("FIREWALL_OUTBOUND_SUBNETS", "vpn.outbound_subnets instead"),
+            ("SERVER_COUNTRIES", "vpn.countries instead"),
+            ("DNS_KEEP_NAMESERVER", "beside the tunnel"),
+            ("HTTP_CONTROL_SERVER_AUTH_DEFAULT_ROLE", "stop the tunnel"),
+            ("VPN_TYPE", "only WireGuard"),
+            ("VPN_INTERFACE", "by its name"),
+        )
+    ],
+    (services(gluetun={"publish": True}), "services.gluetun.publish", "control server"),
+    (services(gluetun={"extra_ports": [8000]}), "services.gluetun.extra_ports", "control server"),
     ({"vpn": {"outbound_subnets": ["10.0.0.0/8"]}}, "vpn.outbound_subnets[0]", "10.2.0.0/16"),
     (
         {"vpn": {"outbound_subnets": ["192.168.1.0/24", "172.30.0.0/16"]}},
@@ -160,6 +223,11 @@ WHOLE: list[dict[str, Any]] = [
     {"vpn": {"provider": "nordvpn", "port_forwarding": False}},
     {"vpn": {"provider": "mullvad", "port_forwarding": False, "addresses": "10.64.0.2/32"}},
     {"vpn": {"free_only": True, "port_forwarding": False}},
+    {
+        "vpn": {"addresses": "10.2.0.2/32, 2a07::2/128"},
+        "network": {"ipv6_subnet": "fd00:30::/64"},
+    },
+    services(gluetun={"environment": {"HEALTH_TARGET_ADDRESSES": "192.0.2.1:443"}}),
     {
         "vpn": {"provider": "custom", "addresses": "10.64.0.2/32"},
         **services(

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from settings_house import KEY, load, problems, write
 
+import host_configuration
+import render
 import settings
 from catalog import SERVICES
-from service import Secret
 
 VARIABLE = "MEDIASTACK_GLUETUN_WIREGUARD_PRIVATE_KEY"
 OTHER = base64.b64encode(bytes(range(1, 33))).decode()
@@ -73,26 +74,49 @@ def test_no_key_is_asked_for_without_the_tunnel(tmp_path: Path) -> None:
     assert load(tmp_path, own, {}).secrets == {}
 
 
+AIRVPN = {"vpn": {"provider": "airvpn", "port_forwarding": False, "addresses": "10.64.0.2/32"}}
+
+
 def test_airvpn_needs_a_second_key(tmp_path: Path) -> None:
-    own = {"vpn": {"provider": "airvpn", "port_forwarding": False, "addresses": "10.64.0.2/32"}}
-    (found,) = problems(tmp_path, own)
-    assert "pre-shared key" in found
-
-
-def test_airvpns_second_key_is_asked_for_where_the_catalog_has_a_place_for_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gluetun = SERVICES["gluetun"]
-    kept = tuple(entry for entry in gluetun.secrets if entry.name != "wireguard_preshared_key")
-    second = Secret(name="wireguard_preshared_key", origin="user", required=False, mounted=True)
-    changed = gluetun.model_copy(update={"secrets": (*kept, second)})
-    monkeypatch.setitem(SERVICES, "gluetun", changed)
-    own = {"vpn": {"provider": "airvpn", "port_forwarding": False, "addresses": "10.64.0.2/32"}}
-    (found,) = problems(tmp_path, own)
+    (found,) = problems(tmp_path, AIRVPN)
     assert found.startswith("secrets.toml: gluetun.wireguard_preshared_key: is missing")
+    assert "PresharedKey = " in found and "secrets.toml (chmod 600)" in found
     keys = {"wireguard_private_key": KEY, "wireguard_preshared_key": OTHER}
-    assert load(tmp_path, own, {"gluetun": keys})
-    assert load(tmp_path, {}), "other providers do without"
+    assert load(tmp_path, AIRVPN, {"gluetun": keys})
+
+
+def test_other_providers_do_without_a_second_key(tmp_path: Path) -> None:
+    assert load(tmp_path, {})
+
+
+def test_a_second_key_is_mounted_where_gluetun_looks_and_only_when_it_is_given(
+    tmp_path: Path,
+) -> None:
+    keys = {"wireguard_private_key": KEY, "wireguard_preshared_key": OTHER}
+    house = load(tmp_path, AIRVPN, {"gluetun": keys})
+    targets = [one["target"] for one in render.volumes(house, house.services["gluetun"])]
+    assert "/run/secrets/wireguard_preshared_key" in targets
+    house = load(tmp_path, {})
+    targets = [one["target"] for one in render.volumes(house, house.services["gluetun"])]
+    assert "/run/secrets/wireguard_private_key" in targets
+    assert "/run/secrets/wireguard_preshared_key" not in targets
+    named = [one["name"] for one in host_configuration.secret_entries(house)]
+    assert "wireguard_preshared_key" not in named
+
+
+def test_a_second_key_for_a_provider_that_has_none_is_refused(tmp_path: Path) -> None:
+    keys = {"wireguard_private_key": KEY, "wireguard_preshared_key": OTHER}
+    (found,) = problems(tmp_path, {}, {"gluetun": keys})
+    assert found.startswith("secrets.toml: gluetun.wireguard_preshared_key: is given, but")
+    assert found.endswith("fix: delete it")
+    assert OTHER not in found
+
+
+def test_a_malformed_second_key_is_named_as_such(tmp_path: Path) -> None:
+    keys = {"wireguard_private_key": KEY, "wireguard_preshared_key": OTHER[:-4]}
+    (found,) = problems(tmp_path, AIRVPN, {"gluetun": keys})
+    assert found.startswith("secrets.toml: gluetun.wireguard_preshared_key: is 30 bytes")
+    assert "'PresharedKey = '" in found
 
 
 @pytest.mark.parametrize(
@@ -102,8 +126,12 @@ def test_airvpns_second_key_is_asked_for_where_the_catalog_has_a_place_for_it(
         (CANARY + "!", "is not base64"),
         (base64.b64encode(bytes(31)).decode(), "31 bytes long"),
         (base64.b64encode(bytes(48)).decode(), "access token"),
-        (f"{KEY}\n{KEY}", "line breaks"),
-        ("schlüssel", "control characters"),
+        (f"{KEY}\n{KEY}", "several lines"),
+        (f"[Interface]\nPrivateKey = {KEY}\nAddress = 10.2.0.2/32\n", "a whole WireGuard file"),
+        (f"PrivateKey = {KEY}", "begins with 'PrivateKey ='"),
+        (f"PublicKey={KEY}", "another key"),
+        (base64.b64encode(bytes(32)).decode(), "nothing but zeros"),
+        ("schlüssel", "letters that no key has"),
         (7, "must be text"),
     ],
 )
