@@ -1,6 +1,7 @@
 """The packet filters of a host on which everything is as the deploy leaves it.
 
-The second wall is in the words of the rules' own module: what they do to packets is tried in test_wall_packets.
+The second wall is in the words of the rules' own module: what they do to packets is tried in
+test_wall_packets.
 """
 
 from __future__ import annotations
