@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
 
 def read(config: Mapping[str, Any], proc: str = "/proc") -> dict[str, Any]:
     """Return what is described above."""
-    enabled = bool(config["vpn"].get("port_forwarding"))
+    enabled = bool(config.get("vpn", {}).get("port_forwarding"))
     said = atomic.read_json(portsync.report_file(config["paths"]), dict(NOTHING))
     pid = said.pop("pid", 0)
     running = bool(pid) and _is_portsync(f"{proc}/{pid}/cmdline")

@@ -1,4 +1,4 @@
-"""The loop: rounds until all is done, saved before done, and nothing kept in memory that matters."""
+"""The loop: rounds until all is done, saved before done, nothing that matters in memory alone."""
 
 from __future__ import annotations
 
