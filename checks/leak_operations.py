@@ -22,7 +22,7 @@ COMPOSE = (
     f" -f {STACK}/compose.yaml $(test ! -e {STACK}/images.yaml || echo -f {STACK}/images.yaml)"
 )
 RECREATE = f"{COMPOSE} up -d --no-deps --force-recreate --pull never {OWNER}"
-SHORT_SECONDS, LONG_SECONDS = 0.05, 2.5
+SHORT_SECONDS, LONG_SECONDS = 0.05, 1.6
 
 
 @dataclass(frozen=True)

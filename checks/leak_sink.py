@@ -1,4 +1,4 @@
-"""The sandbox's internet as the leak check reads it: what came from outside the tunnel, what through.
+"""The sandbox's internet as the leak check reads it: what came beside the tunnel, what through it.
 
 Whatever reaches the helper of the box and is not the tunnel's own has passed every wall. Ours are
 known by addresses and ports that nobody else uses, and by names; what else arrives is counted
@@ -12,11 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.internet_files import addresses
+
 from checks.box import Host
 from checks.framework import CheckError
 from checks.inside import prober, tap
 from sandbox import command, internet, names
-from sandbox.internet_files import addresses
 
 KINDS = ("tcp", "udp", "icmp", "dns", "ipv6")
 # What the wall lets pass by design where only the port of the VPN's servers is known.

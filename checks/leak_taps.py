@@ -61,7 +61,7 @@ def program(name: str, **values: Any) -> str:
 
 @contextlib.contextmanager
 def watched(context: Context, *addresses: str) -> Iterator[Seen]:
-    """Probe from the namespaces with these addresses, and look, for as long as the context lasts."""
+    """Probe from the namespaces with these addresses, and look, as long as the context lasts."""
     host: Host = context.box
     seen = Seen(f"msleak{secrets.token_hex(3)}")
     since = time.time()

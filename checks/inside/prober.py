@@ -48,7 +48,7 @@ def checksum(data: bytes) -> int:
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
+    return int(~total & 0xFFFF)
 
 
 def echo_request(kind: int, number: int, text: bytes) -> bytes:
@@ -91,7 +91,7 @@ def datagrams(
     source: str = "",
 ) -> Send:
     """What sends one datagram; its socket is made anew after a failure."""
-    held: "list[socket.socket]" = []
+    held: list[socket.socket] = []
 
     def send(canary: str) -> None:
         if not held:
@@ -108,7 +108,7 @@ def datagrams(
 
 def connections(family: int, bound: bool, address: str) -> Send:
     """What sends one SYN, to a port of its own."""
-    pending: "collections.deque[socket.socket]" = collections.deque()
+    pending: collections.deque[socket.socket] = collections.deque()
 
     def send(canary: str) -> None:
         made = opened(family, socket.SOCK_STREAM, 0, bound)
@@ -124,7 +124,7 @@ def connections(family: int, bound: bool, address: str) -> Send:
 
 def flow(kind: int, target: "tuple[str, int]") -> Send:
     """What goes on sending from one connected socket, its source address kept, for a while."""
-    held: "list[socket.socket]" = []
+    held: list[socket.socket] = []
     used = [0.0]
 
     def heard() -> bool:
@@ -176,7 +176,7 @@ def probes(targets: "dict[str, str]") -> "dict[str, list[tuple[str, Send]]]":
     def ask(canary: str) -> bytes:
         return question(number_of(canary), f"{canary}.leak.example")
 
-    found: "dict[str, list[tuple[str, Send]]]" = {
+    found: dict[str, list[tuple[str, Send]]] = {
         kind: [] for kind in ("tcp", "udp", "icmp", "dns", "ipv6")
     }
     host, host6 = targets["host"], targets["host6"]
@@ -260,8 +260,8 @@ def probe(
     if found not in addresses:
         return
     wanted = probes(targets)
-    sent: "collections.Counter[str]" = collections.Counter()
-    refused: "collections.Counter[str]" = collections.Counter()
+    sent: collections.Counter[str] = collections.Counter()
+    refused: collections.Counter[str] = collections.Counter()
     number, turn, gone_since = 0, 0, 0.0
     record(event="entered", namespace=name, address=found, time=time.time())
     try:

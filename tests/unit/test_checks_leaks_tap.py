@@ -113,6 +113,7 @@ def test_a_question_is_read_back_as_its_name() -> None:
 def test_every_kind_is_sent_by_routing_and_bound_to_the_interface() -> None:
     targets = {
         "tunnel": "10.2.0.2",
+        "port": "51820",
         "host": HOST,
         "host6": HOST6,
         "resolver": HOST,
