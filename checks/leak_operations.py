@@ -98,5 +98,5 @@ KINDS: dict[str, tuple[Act, Act | None]] = {
     "recreate": (_command(RECREATE), None),
     "vpn": (_vpn("stopped"), _vpn("running")),
     "provider": (_provider("off"), _provider("on")),
-    "dockerd": (_command("systemctl restart docker"), None),
+    "dockerd": (_command("systemctl reset-failed docker; systemctl restart docker"), None),
 }

@@ -31,6 +31,7 @@ FAULTS = {
     "drift": ("silent-dry", "--dry does not name"),
     "upgrade": ("forgets-a-container", "upgrade-check does not name ntfy"),
     "interrupt": ("in-place", "is half a file after"),
+    "leaks": ("wall-gone", "packets left beside the tunnel with Gluetun's wall open"),
 }
 
 
