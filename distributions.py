@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ARCHITECTURES = ("x86_64", "aarch64")
-BASE_PACKAGES = ("ca-certificates", "python3-venv", "procps")
+# nftables for the command alone: its service stays off, since stopping it flushes every rule.
+BASE_PACKAGES = ("ca-certificates", "python3-venv", "procps", "nftables")
 DOCKER_REPOSITORY_PACKAGES = (
     "docker-ce",
     "docker-ce-cli",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import render
+import wall_configuration
 from catalog import HOST_SECRETS
 from service import Secret, Service
 from settings import Settings, address, enabled, gateway, image, live_secrets
@@ -23,6 +24,8 @@ STACKS = ("downloads", "media", "ops")
 VERSION = "0.2.0-dev"
 # Name and kind of every unit that must be enabled and active; each has a smoke check.
 UNITS = (
+    # First: nothing starts containers before the wall stands.
+    ("mediastack-wall.service", "service"),
     ("mediastack-shutdown.service", "service"),
     ("mediastack-keeper.service", "service"),
     ("mediastack-notify.path", "path"),
@@ -214,6 +217,8 @@ def build(
             "gateway": gateway(settings),
             "bind_address": bind_address,
         },
+        "wall": wall_configuration.wall(settings),
+        "vpn": {"endpoints": wall_configuration.endpoints(settings)},
         "docker": {
             "log_max_size": settings.docker.log_max_size,
             "log_max_files": settings.docker.log_max_files,

@@ -20,7 +20,8 @@ import jinja2
 import yaml
 
 from service import Service
-from settings import Settings, address, enabled, gateway, image, live_secrets
+from settings import Settings, address, enabled, gateway, image, ipv6_address, live_secrets
+from wall_configuration import labels, name_servers
 
 TEMPLATES = Path(__file__).parent / "templates"
 ETC = "/etc/mediastack"
@@ -193,6 +194,9 @@ def block(settings: Settings, service: Service, values: dict[str, str], extra: s
             autoheal=autoheal(service),
             owner=holder.name if holder else "",
             address=address(settings, service),
+            ipv6_address=ipv6_address(settings, service),
+            labels=labels(settings, service),
+            name_servers=name_servers(service),
             ports=published(settings, service, values["bind_address"]),
             uid=uid,
             gid=gid,

@@ -117,7 +117,7 @@ class Service(Strict):
     address: int | None = Field(default=None, ge=2, le=250)
     """Its place in network.subnet: 20 is 172.30.0.20."""
     egress: bool = False
-    """May it reach the internet from the bridge? (vpn zone: always and only through the tunnel.)"""
+    """May it leave the bridge, for internet and LAN? (vpn zone: only through the tunnel.)"""
     socket: Literal["read", "heal"] | None = None
     """Which Docker socket proxy it is, or may talk to."""
     socket_proxy: bool = False
@@ -209,6 +209,11 @@ class Service(Strict):
             raise ValueError(
                 "host_port must equal port: the app compares it with the Host header;"
                 " fix: remove host_port"
+            )
+        if self.owner and self.egress:
+            raise ValueError(
+                "egress would let the vpn zone out beside the tunnel; fix: remove it, and name"
+                " what may be called in vpn.outbound_subnets"
             )
         if self.zone == "bridge" and self.address is None and not self.socket_proxy:
             raise ValueError("a bridge service needs an address; fix: a free number 2-250")

@@ -40,7 +40,7 @@ DOWNLOADS = (
         tag="v3.41.3",  # `latest` is the development branch
         address=10,
         port=8000,  # control server: never published
-        egress=True,
+        # No egress: the second wall lets its address send to the VPN's endpoint and nothing else.
         capabilities=("NET_ADMIN", "NET_RAW", "CHOWN", "DAC_OVERRIDE"),
         devices=("/dev/net/tun:/dev/net/tun",),
         environment_file="gluetun.env",

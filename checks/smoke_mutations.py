@@ -21,7 +21,17 @@ from typing import Any
 from unittest import mock
 
 from checks import box, ground, runtime
-from checks.faults import KEPT, Failure, Fault, containers, doctor, files, machine, networks
+from checks.faults import (
+    KEPT,
+    Failure,
+    Fault,
+    containers,
+    doctor,
+    files,
+    machine,
+    networks,
+    wall,
+)
 from checks.framework import Break, CheckError, Context
 from checks.smoke_suite import Suite, complaints
 from sandbox.command import SandboxError
@@ -58,7 +68,7 @@ def prepare(context: Context) -> None:
 def known(expected: Any) -> list[Fault]:
     """Every fault that these settings allow."""
     found = list(containers.torrent_client(expected))
-    for module in (files, machine, containers, networks):
+    for module in (files, machine, containers, networks, wall):
         found += module.faults(expected)
     return found
 

@@ -32,6 +32,7 @@ __all__ = [
     "enabled",
     "gateway",
     "image",
+    "ipv6_address",
     "live_secrets",
     "load",
     "misplaced",
@@ -111,6 +112,13 @@ def address(settings: Settings, service: Service) -> str:
     if service.address is None or service.zone != "bridge":
         return ""
     return str(ipaddress.IPv4Network(settings.network.subnet)[service.address])
+
+
+def ipv6_address(settings: Settings, service: Service) -> str:
+    """Return a service's IPv6 address on the bridge, "" when it or the bridge has none."""
+    if service.address is None or service.zone != "bridge" or not settings.network.ipv6_subnet:
+        return ""
+    return str(ipaddress.IPv6Network(settings.network.ipv6_subnet)[service.address])
 
 
 def live_secrets(settings: Settings, service: Service) -> tuple[Secret, ...]:

@@ -13,7 +13,15 @@ from catalog import HOST_SECRETS
 from settings.model import Network, Notify, Parts, Vpn
 from settings.problems import Problem
 from settings.user_secrets import NOTIFY_TOKEN, variable
-from settings.vpn_providers import CUSTOM_ENVIRONMENT, CUSTOM_PORT_FORWARDING, PROVIDERS, Provider
+from settings.vpn_providers import (
+    ANY_PORT,
+    CUSTOM_ENVIRONMENT,
+    CUSTOM_PORT_FORWARDING,
+    ENDPOINT_ADDRESS,
+    ENDPOINT_PORT,
+    PROVIDERS,
+    Provider,
+)
 
 PRIVATE_KEY = "wireguard_private_key"
 PRESHARED_KEY = "wireguard_preshared_key"
@@ -60,6 +68,41 @@ def provider_needs(parts: Parts) -> Iterator[Problem]:
                 f'is "custom", which lacks {", ".join(missing)}',
                 "copy them from your WireGuard file to [services.gluetun.environment]",
             )
+
+
+def endpoint(parts: Parts) -> Iterator[Problem]:
+    """Where the tunnel goes, when the user says so: the second wall lets out nothing else."""
+    vpn = _active(parts)
+    if vpn is None:
+        return
+    environment = _owner_environment(parts)
+    path = f"services.{owner.name if (owner := parts.owner()) else 'gluetun'}.environment"
+    for name in ENDPOINT_PORT:
+        told, allowed = environment.get(name, ""), PROVIDERS[vpn.provider].ports
+        if not told:
+            continue
+        valid = told.isascii() and told.isdecimal() and 0 < int(told) < 1 << 16
+        if not allowed:
+            yield Problem(
+                f"{path}.{name}",
+                f"is set, but {vpn.provider}'s servers listen on one port only",
+                "remove it",
+            )
+        elif not valid or (allowed != ANY_PORT and int(told) not in allowed):
+            choice = ", ".join(map(str, allowed)) if allowed != ANY_PORT else "1 to 65535"
+            problem = f'is "{told}", no port of {vpn.provider}'
+            yield Problem(f"{path}.{name}", problem, f"one of {choice}")
+    address = environment.get(ENDPOINT_ADDRESS, "")
+    if vpn.provider != "custom" or not address:
+        return
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        yield Problem(
+            f"{path}.{ENDPOINT_ADDRESS}",
+            f'is "{address}", no address',
+            "the address of the server, no name: names are asked through the tunnel only",
+        )
 
 
 def tunnel_networks(parts: Parts) -> Iterator[Problem]:
@@ -181,6 +224,7 @@ def _where_to_put(service: str, name: str, file: str) -> str:
 
 CHECKS: tuple[Callable[[Parts], Iterator[Problem]], ...] = (
     provider_needs,
+    endpoint,
     tunnel_networks,
     missing_secrets,
     notifications,

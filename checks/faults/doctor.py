@@ -54,6 +54,8 @@ SAME = {
     "traffic.bound": ("bound",),
     "traffic.host_service": ("host-service",),
     "traffic.lock": ("lock",),
+    "wall.second_wall": ("wall",),
+    "wall.names": ("names",),
 }
 
 

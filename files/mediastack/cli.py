@@ -37,6 +37,8 @@ VERBS: dict[str, str] = {
     "up": "stack_verbs:up",
     "version": "version",
     "wait-healthy": "wait_healthy",
+    "wall": "wall",
+    "wall-check": "doctor_wall",
 }
 USAGE = 2
 INTERRUPTED = 130

@@ -22,6 +22,7 @@ from mediastack import (
     doctor_facts,
     doctor_machine,
     doctor_made,
+    doctor_wall,
     notify,
 )
 from mediastack.docker_client import Docker
@@ -34,6 +35,7 @@ CHECKS: tuple[Check, ...] = (
     *doctor_machine.CHECKS,
     *doctor_made.CHECKS,
     *doctor_doors.CHECKS,
+    *doctor_wall.CHECKS,
 )
 NOTIFY_LIMIT = 12
 

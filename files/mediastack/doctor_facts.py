@@ -24,6 +24,7 @@ from mediastack import (
     doctor_machine,
     doctor_made,
     doctor_probes,
+    doctor_wall,
     foresight,
     image_lock,
     ledger,
@@ -76,6 +77,7 @@ def gather(
         wrong_secrets={},
         made={},
         doors={},
+        wall={},
     )
     return facts
 
@@ -85,6 +87,7 @@ def more(config: dict[str, Any], facts: Facts, run: Run | None = None, proc: str
     what is in the secrets (never shown). Nothing of Docker's while that is away."""
     run = run or output
     facts["wrong_secrets"] = wrong_secrets(config)
+    facts["wall"] = doctor_wall.gather(run)
     if not facts["docker_error"]:
         facts["made"] = doctor_made.gather(config, facts["inspected"], run, proc)
         facts["doors"] = doctor_doors.gather(config, run, facts["data"]["present"])

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from mediastack import wall_rules
 from mediastack.doctor_machine import DAEMON_SETTINGS
 
 BEFORE = "before.json"
@@ -39,7 +40,7 @@ class Plan(NamedTuple):
 def plan(seen: Mapping[str, Any], *, purge: bool) -> Plan:
     """Return the plan for what uninstall.look saw."""
     stays: list[tuple[str, str]] = []
-    steps = [*_units(seen), *_docker(seen)]
+    steps = [*_units(seen), *_docker(seen), *_wall(seen)]
     steps += _files(seen, stays, purge)
     steps += _daemon(seen, stays)
     steps += _packages(seen, stays)
@@ -82,6 +83,14 @@ def _docker(seen: Mapping[str, Any]) -> Iterator[Step]:
         command = ("sh", "-c", f"! docker image inspect {reference} || docker image rm {reference}")
         # One that somebody else's container uses stays.
         yield Step(f"{len(seen['images'])} images", "command", reference, command, may_fail=True)
+
+
+def _wall(seen: Mapping[str, Any]) -> Iterator[Step]:
+    """When nothing is left behind it; before the packages, nft among them, go."""
+    yield Step("the second wall", "command", wall_rules.TABLE, wall_rules.removal())
+    # Else the next deploy would take it for one that somebody tore down.
+    state = f"{seen['settings']['paths']['state']}/wall.json"
+    yield Step("the second wall", "command", state, ("rm", "-f", state))
 
 
 def _files(seen: Mapping[str, Any], stays: list[tuple[str, str]], purge: bool) -> Iterator[Step]:

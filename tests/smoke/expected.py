@@ -17,7 +17,7 @@ import distributions
 import host_configuration
 import layout
 import render
-from mediastack import probes
+from mediastack import doctor_wall, probes
 from service import Service
 from settings import Settings, enabled
 
@@ -171,4 +171,5 @@ def question(expected: Expected) -> dict[str, Any]:
         "host_services": expected.host_services,
         "torrent_client": probes.client_settings(config),
         "lock": f"{config['paths']['runtime']}/stack.lock",
+        "wall": list(doctor_wall.LIST),
     }

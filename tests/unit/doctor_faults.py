@@ -60,6 +60,33 @@ PROGRAM = "/opt/mediastack/bin/mediastack"
 DAEMON = "/etc/docker/daemon.json"
 NETWORK = "homelab_media_network"
 
+WALL = "table inet mediastack_wall"
+
+
+def wall(plant: Callable[[list[dict[str, Any]]], Any]) -> Fault:
+    """A fault: the objects of the second wall are others."""
+    return lambda _, facts: plant(facts["wall"]["listed"]["nftables"])
+
+
+def no_rule(chain: str, number: int) -> Fault:
+    """A fault: a rule of the second wall is gone."""
+
+    def plant(objects: list[dict[str, Any]]) -> None:
+        rules = [one for one in objects if one.get("rule", {}).get("chain") == chain]
+        objects.remove(rules[number])
+
+    return wall(plant)
+
+
+def emptied(name: str) -> Fault:
+    """A fault: a set of the second wall has no elements."""
+
+    def plant(objects: list[dict[str, Any]]) -> None:
+        next(one["set"] for one in objects if one.get("set", {}).get("name") == name).pop("elem")
+
+    return wall(plant)
+
+
 FAULTS: list[tuple[str, str, str, Fault]] = [
     # check, subject, words of the problem, fault
     ("unit", KEEPER, "masked", put("units", KEEPER, "LoadState", value="masked")),
@@ -205,6 +232,25 @@ FAULTS: list[tuple[str, str, str, Fault]] = [
         "plex",
         "publishes 192.168.1.10:1->1",
         bound("plex", "1/tcp", "192.168.1.10", "1"),
+    ),
+    ("wall", WALL, "is missing", put("wall", "listed", value=None)),
+    ("wall", WALL, "nft cannot be run", put("wall", "error", value="nft cannot be run")),
+    ("wall", WALL, "rules of judge: number 1 of 10", no_rule("judge", 0)),
+    ("wall", WALL, "rules of judge: number 10 of 10", no_rule("judge", 9)),
+    ("wall", WALL, "rules of owner: number 6 of 7", no_rule("owner", 5)),
+    ("wall", WALL, "rules of forward: number 2 of 3", no_rule("forward", 1)),
+    ("wall", WALL, "owners_ipv4 lacks 172.30.0.10", emptied("owners_ipv4")),
+    ("wall", WALL, "endpoint_ports lacks 51820", emptied("endpoint_ports")),
+    ("wall", WALL, "bridges lacks br-abcdef012345", emptied("bridges")),
+    (
+        "wall",
+        WALL,
+        "chain forward is missing",
+        wall(
+            lambda o: o.remove(
+                next(one for one in o if one.get("chain", {}).get("name") == "forward")
+            )
+        ),
     ),
     (
         "log-rotation",

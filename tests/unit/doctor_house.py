@@ -8,6 +8,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from mediastack import wall_rules
+
 OWNER_NETNS, HOST_NETNS = 4026532001, 4026531840
 DIGEST = "sha256:" + "a" * 64
 NOW = 1_790_000_000.0
@@ -43,6 +45,13 @@ def config() -> dict[str, Any]:
                 "subnet": "172.30.0.0/24",
                 "gateway": "172.30.0.1",
                 "bind_address": "192.168.1.10",
+            },
+            "vpn": {"endpoints": [{"address": "", "port": 51820}]},
+            "wall": {
+                "subnets": ["172.30.0.0/24"],
+                "owner_addresses": ["172.30.0.10"],
+                "egress_addresses": ["172.30.0.21"],
+                "outbound_subnets": [],
             },
             "limits": {},
             "stacks": {
@@ -156,6 +165,7 @@ def inspected() -> dict[str, Any]:
         {
             name: {
                 "Name": f"/{name}",
+                "Config": {"Labels": {"io.mediastack.service": name}},
                 "HostConfig": {
                     "RestartPolicy": {"Name": "no" if zone == "vpn" else "unless-stopped"},
                     "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m"}},
@@ -165,6 +175,20 @@ def inspected() -> dict[str, Any]:
             for name, (_, zone, _, _, _, _) in SERVICES.items()
         }
     )
+
+
+def second_wall() -> dict[str, Any]:
+    """What nft lists; in the words of the rules' own module, whose packets are tried elsewhere."""
+    wall = wall_rules.Wall(
+        bridges=frozenset({"br-abcdef012345"}),
+        subnets=frozenset({"172.30.0.0/24"}),
+        owners=frozenset({"172.30.0.10"}),
+        egress=frozenset({"172.30.0.21"}),
+        endpoints=frozenset({("", 51820)}),
+        outbound=frozenset(),
+    )
+    table = {"table": {"family": "inet", "name": "mediastack_wall", "handle": 3}}
+    return {"nftables": [{"metainfo": {}}, table, *wall_rules.wanted(wall)]}
 
 
 def facts() -> dict[str, Any]:
@@ -185,6 +209,7 @@ def facts() -> dict[str, Any]:
             "wrong_secrets": {},
             "made": {},
             "doors": {},
+            "wall": {"error": "", "listed": second_wall()},
             "info": {"LiveRestoreEnabled": True, "LoggingDriver": "json-file"},
             "observation": observation(),
             "image_lock": {
@@ -195,6 +220,9 @@ def facts() -> dict[str, Any]:
                 {"Name": "bridge", "IPAM": {"Config": [{"Subnet": "172.17.0.0/16"}]}},
                 {
                     "Name": "homelab_media_network",
+                    "Id": "abcdef0123456789",
+                    "Driver": "bridge",
+                    "Labels": {"io.mediastack.network": "bridge"},
                     "IPAM": {"Config": [{"Subnet": "172.30.0.0/24", "Gateway": "172.30.0.1"}]},
                 },
             ],

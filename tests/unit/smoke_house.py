@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import render
+import wall_configuration
 from host_configuration import HELPER_UNITS, PROGRAM
+from mediastack import wall_rules, wall_state
 from settings import address
 from tests.smoke import expected as wanted
 from tests.smoke.expected import Expected
@@ -49,6 +51,8 @@ def observed(expected: Expected) -> dict[str, Any]:
         "networks": [
             {
                 "Name": render.NETWORK,
+                "Id": "0" * 64,
+                "Labels": {"io.mediastack.network": "bridge"},
                 "Driver": "bridge",
                 "Internal": False,
                 "IPAM": {
@@ -143,6 +147,7 @@ def observed(expected: Expected) -> dict[str, Any]:
         "unfilled": {},
         "links_inside": {"sonarr": "", "radarr": ""},
         "packet_filter": packet_filter(expected),
+        "wall": second_wall(expected),
         "proxies": {
             name: dict(questions)
             for kind in sockets
@@ -184,6 +189,18 @@ def packet_filter(expected: Expected) -> str:
     )
 
 
+def second_wall(expected: Expected) -> dict[str, Any]:
+    """What nft lists: the table, with handles, each counter with what it counted."""
+    seen = wall_state.nothing() | {"bridges": [f"br-{'0' * 12}"]}
+    objects = wall_rules.wanted(wall_state.wall(expected.config, seen))
+    listed = []
+    for handle, one in enumerate(objects):
+        ((kind, content),) = one.items()
+        listed.append({kind: {**content, "handle": handle}})
+    table = {"table": {"family": "inet", "name": "mediastack_wall", "handle": 1}}
+    return {"nftables": [{"metainfo": {"version": "1.1.3"}}, table, *listed]}
+
+
 def unit(name: str, release: str) -> dict[str, str]:
     """What systemctl show says of a unit of ours."""
     return {
@@ -193,7 +210,7 @@ def unit(name: str, release: str) -> dict[str, str]:
         "UnitFileState": "enabled",
         "NeedDaemonReload": "no",
         "NextElapseUSecRealtime": "Tue 2026-11-24 00:41:12 UTC" if name.endswith("timer") else "",
-        "release": release if name == "mediastack-keeper.service" else "",
+        "release": release if name.endswith(("keeper.service", "wall.service")) else "",
     }
 
 
@@ -265,6 +282,7 @@ def container(expected: Expected, name: str) -> dict[str, Any]:
             "Labels": {
                 "io.mediastack.service": name,
                 "io.mediastack.config": entry["config_hash"],
+                **wall_configuration.labels(expected.settings, one),
             },
         },
         "State": {
@@ -278,6 +296,7 @@ def container(expected: Expected, name: str) -> dict[str, Any]:
             "RestartPolicy": {"Name": "no" if one.zone == "vpn" else "unless-stopped"},
             "PortBindings": ports,
             "Privileged": False,
+            "Dns": list(wall_configuration.name_servers(one)) or None,
             "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m"}},
         },
         "NetworkSettings": {"Networks": networks, "Ports": ports},

@@ -17,23 +17,26 @@ from tests.smoke import (
     expect_networks,
     expect_secrets,
     expect_traffic,
+    expect_wall,
 )
 from tests.smoke.expected import Expected
 from tests.unit import (
     smoke_faults_containers,
     smoke_faults_host,
     smoke_faults_networks,
+    smoke_faults_wall,
     smoke_house,
 )
 from tests.unit.smoke_faults import Observed, listener, port, stranger, without
 
 F, S, H = expect_files, expect_secrets, expect_host
 C, N, T = expect_containers, expect_networks, expect_traffic
-MODULES = (F, S, H, C, N, T)
+MODULES = (F, S, H, C, N, T, expect_wall)
 FAULTS = (
     *smoke_faults_host.FAULTS,
     *smoke_faults_containers.FAULTS,
     *smoke_faults_networks.FAULTS,
+    *smoke_faults_wall.FAULTS,
 )
 
 

@@ -71,6 +71,15 @@ def test_what_starts_containers_goes_before_containers_and_these_before_networks
     assert [one for one in subjects if one in order] == order
 
 
+def test_the_wall_stands_until_the_last_container_and_goes_before_nft_does() -> None:
+    steps = plan(seen(), purge=False).steps
+    subjects = [one.subject for one in steps]
+    place = subjects.index("mediastack_wall")
+    assert subjects.index("sonarr") < place < subjects.index("packages")
+    assert "delete table inet mediastack_wall" in steps[place].command[2]
+    assert "/var/lib/mediastack/wall.json" in subjects
+
+
 def test_app_state_backups_and_secrets_stay_and_are_said_unless_purged() -> None:
     kept = plan(seen(), purge=False)
     assert not any(path.startswith("/srv") for path in removed(kept) if path != "/srv/mediastack")

@@ -1,0 +1,293 @@
+"""The second wall as nftables understands it: one table, from a few sets of addresses. Pure.
+
+Rules are kept in the shape in which `nft -j list table` prints them, so that what is loaded and
+what is compared cannot differ. Packets that come from our bridges (by interface, and by source
+address, which holds also before Docker has made the interfaces) are judged; whatever else the
+host forwards is none of our business. A `drop` here is final; an `accept` only ends this table,
+and Docker's and the user's own rules still decide. Packets of the original direction are judged
+even when the kernel knows their connection: a wall that comes late ends a leak that runs already.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+FAMILY, TABLE = "inet", "mediastack_wall"
+HOOK, CHAIN = "forward", "forward"
+# Before `filter` (0), where Docker and firewalls of the user have their rules.
+PRIORITY = -10
+# What was dropped: from Gluetun's address, or from another one on our bridges.
+COUNTERS = ("owner_ipv4", "owner_ipv6", "other_ipv4", "other_ipv6")
+
+Object = dict[str, Any]
+
+
+class Wall(NamedTuple):
+    """What the rules are made from. Addresses and networks of both families, side by side."""
+
+    bridges: frozenset[str]
+    """Interfaces of our networks."""
+    subnets: frozenset[str]
+    """What our networks' addresses are from."""
+    owners: frozenset[str]
+    """Gluetun's addresses: UDP to an endpoint, and `outbound`, and nothing else."""
+    egress: frozenset[str]
+    """Those that may go anywhere."""
+    endpoints: frozenset[tuple[str, int]]
+    """(address, or "" for any; port) of the VPN's servers."""
+    outbound: frozenset[str]
+    """Networks beside the tunnel that the user let Gluetun's zone into."""
+
+
+def wanted(wall: Wall) -> list[Object]:
+    """Return the table: counters, sets, chains and rules, each as nft lists it, in this order."""
+    return [
+        *({"counter": _named(name)} for name in COUNTERS),
+        *_sets(wall),
+        {"chain": _named("judge")},
+        {"chain": _named("owner")},
+        {"chain": {**_named(CHAIN), "type": "filter", "hook": HOOK, "prio": PRIORITY,
+                   "policy": "accept"}},
+        *_rules(),
+    ]  # fmt: skip
+
+
+def script(objects: Iterable[Object], counted: Mapping[str, Mapping[str, int]]) -> Object:
+    """Return what `nft -j -f -` loads in one transaction, the old table gone and its counts kept:
+    at no moment is there no wall."""
+    table = {"table": {"family": FAMILY, "name": TABLE}}
+    commands: list[Object] = [{"add": table}, {"delete": table}, {"add": table}]
+    for one in objects:
+        ((kind, content),) = one.items()
+        if kind == "counter":
+            content = {**content, **counted.get(content["name"], {})}
+        commands.append({"add": {kind: content}})
+    return {"nftables": [{"metainfo": {"json_schema_version": 1}}, *commands]}
+
+
+def removal() -> tuple[str, ...]:
+    """Return the command that takes the wall down, fine when it is down: for the uninstall."""
+    quiet = f"! nft list table {FAMILY} {TABLE} >/dev/null 2>&1"
+    return ("sh", "-c", f"{quiet} || nft delete table {FAMILY} {TABLE}")
+
+
+def counts(listed: Object | None) -> dict[str, dict[str, int]]:
+    """Return {counter: {"packets","bytes"}} of a listing; {} without one."""
+    found = {}
+    for one in (listed or {}).get("nftables", []):
+        if counter := one.get("counter"):
+            values = {key: int(counter.get(key, 0)) for key in ("packets", "bytes")}
+            found[counter["name"]] = values
+    return found
+
+
+def differences(objects: Iterable[Object], listed: Object | None) -> list[str]:
+    """Return what a listing (`nft -j list table`; None: there is no table) lacks or has too much,
+    in words; [] when the wall stands."""
+    if listed is None:
+        return [f"table {FAMILY} {TABLE} is missing"]
+    want, have = normal(objects), normal(listed.get("nftables", []))
+    problems = []
+    for name in dict.fromkeys([*want, *have]):
+        if name not in have:
+            problems.append(f"{name} is missing")
+        elif name not in want:
+            problems.append(f"{name} is not ours")
+        elif want[name] != have[name]:
+            problems.append(_told(name, want[name], have[name]))
+    return problems
+
+
+def normal(objects: Iterable[Object]) -> dict[str, Any]:
+    """Return {"counter x", "set x", "chain x": what it says}, without what differs between
+    versions of nft (handles, order and writing of elements) and without counts."""
+    found: dict[str, Any] = {}
+    rules: dict[str, list[Any]] = {}
+    for one in objects:
+        ((kind, content),) = one.items()
+        if kind == "counter":
+            found[f"counter {content['name']}"] = "counter"
+        elif kind == "set":
+            elements = [_element(each) for each in content.get("elem", [])]
+            if "interval" in content.get("flags", ()):
+                elements = _collapsed(elements)
+            found[f"set {content['name']}"] = {
+                "type": content["type"],
+                "elements": sorted(map(_word, elements)),
+            }
+        elif kind == "chain":
+            keys = ("type", "hook", "prio", "policy")
+            found[f"chain {content['name']}"] = {key: content.get(key) for key in keys}
+            rules.setdefault(content["name"], [])
+        elif kind == "rule":
+            rules.setdefault(content["chain"], []).append(content["expr"])
+        elif kind not in ("metainfo", "table"):
+            found[f"{kind} {content.get('name', '')}"] = content
+    return found | {f"rules of {chain}": several for chain, several in rules.items()}
+
+
+def _sets(wall: Wall) -> list[Object]:
+    """The sets; an empty one matches nothing."""
+    made = [_set("bridges", "ifname", sorted(wall.bridges))]
+    for family in (4, 6):
+        kind = f"ipv{family}_addr"
+        for name in ("subnets", "outbound"):
+            values = networks(getattr(wall, name), family)
+            made.append(_set(f"{name}_ipv{family}", kind, values, flags=["interval"]))
+        for name in ("owners", "egress"):
+            made.append(_set(f"{name}_ipv{family}", kind, addresses(getattr(wall, name), family)))
+        exact = sorted(pair for pair in wall.endpoints if pair[0])
+        pairs = [
+            {"concat": [address, port]}
+            for address, port in exact
+            if ipaddress.ip_address(address).version == family
+        ]
+        made.append(_set(f"endpoints_ipv{family}", [kind, "inet_service"], pairs))
+    ports = sorted(port for address, port in wall.endpoints if not address)
+    made.append(_set("endpoint_ports", "inet_service", ports))
+    return made
+
+
+def _rules() -> list[Object]:
+    """The rules; nothing in them but names of sets, so they never change."""
+    return [
+        _rule(CHAIN, _is({"meta": {"key": "iifname"}}, "@bridges"), _jump("judge")),
+        *_both(CHAIN, "saddr", "subnets", _jump("judge")),
+        # Answers to what came from outside, through a published port.
+        _rule("judge", _is({"ct": {"key": "direction"}}, "reply"), {"accept": None}),
+        # Among ourselves; passes here only when the kernel filters bridged packets too.
+        _rule("judge", _is({"meta": {"key": "oifname"}}, "@bridges"), {"accept": None}),
+        *_both("judge", "daddr", "subnets", {"accept": None}),
+        *_both("judge", "saddr", "owners", _jump("owner")),
+        *_both("judge", "saddr", "egress", {"accept": None}),
+        *_refused("judge", "other"),
+        _rule("owner", _is(_field("udp", "dport"), "@endpoint_ports"), {"accept": None}),
+        *(
+            _rule(
+                "owner",
+                _is({"concat": [_field(protocol, "daddr"), _field("udp", "dport")]}, f"@{name}"),
+                {"accept": None},
+            )
+            for protocol, name in (("ip", "endpoints_ipv4"), ("ip6", "endpoints_ipv6"))
+        ),
+        *_both("owner", "daddr", "outbound", {"accept": None}),
+        *_refused("owner", "owner"),
+    ]
+
+
+def _both(chain: str, field: str, name: str, verdict: Object) -> list[Object]:
+    """One rule for each family."""
+    return [
+        _rule(chain, _is(_field(protocol, field), f"@{name}_ipv{family}"), verdict)
+        for protocol, family in (("ip", 4), ("ip6", 6))
+    ]
+
+
+def _refused(chain: str, who: str) -> list[Object]:
+    """The end of a chain: counted by family, dropped."""
+    family = _is({"meta": {"key": "nfproto"}}, "ipv4")
+    return [
+        _rule(chain, family, {"counter": f"{who}_ipv4"}, {"drop": None}),
+        _rule(chain, {"counter": f"{who}_ipv6"}, {"drop": None}),
+    ]
+
+
+def _named(name: str) -> Object:
+    return {"family": FAMILY, "table": TABLE, "name": name}
+
+
+def _set(name: str, kind: Any, elements: list[Any], **more: Any) -> Object:
+    content = {**_named(name), "type": kind, **more}
+    # An empty list is refused by some versions.
+    return {"set": {**content, "elem": elements} if elements else content}
+
+
+def _rule(chain: str, *expressions: Object) -> Object:
+    content = {"family": FAMILY, "table": TABLE, "chain": chain, "expr": list(expressions)}
+    return {"rule": content}
+
+
+def _field(protocol: str, name: str) -> Object:
+    return {"payload": {"protocol": protocol, "field": name}}
+
+
+def _is(left: Object, right: str) -> Object:
+    return {"match": {"op": "==", "left": left, "right": right}}
+
+
+def _jump(chain: str) -> Object:
+    return {"jump": {"target": chain}}
+
+
+def addresses(several: Iterable[str], family: int) -> list[str]:
+    """Return the addresses of one family, sorted."""
+    parsed = [ipaddress.ip_address(one) for one in several]
+    return [str(one) for one in sorted(p for p in parsed if p.version == family)]
+
+
+def networks(several: Iterable[str], family: int) -> list[Any]:
+    """Return the networks of one family as elements of an interval set, none inside another."""
+    parsed = [ipaddress.ip_network(one, strict=False) for one in several]
+    own: list[Any] = [one for one in parsed if one.version == family]
+    return [
+        {"prefix": {"addr": str(one.network_address), "len": one.prefixlen}}
+        for one in ipaddress.collapse_addresses(own)
+    ]
+
+
+def _element(value: Any) -> Any:
+    """An element as a network, a range, a pair, a number or a name."""
+    if isinstance(value, dict) and "prefix" in value:
+        return ipaddress.ip_network(f"{value['prefix']['addr']}/{value['prefix']['len']}")
+    if isinstance(value, dict) and "range" in value:
+        return tuple(ipaddress.ip_address(each) for each in value["range"])
+    if isinstance(value, dict) and "concat" in value:
+        return tuple(str(each) for each in value["concat"])
+    if isinstance(value, dict) and "elem" in value:
+        return _element(value["elem"]["val"])
+    if isinstance(value, str):
+        try:
+            return ipaddress.ip_network(value)
+        except ValueError:
+            return value
+    return str(value)
+
+
+def _collapsed(elements: list[Any]) -> list[Any]:
+    """Neighbouring networks as one, however a version of nft writes them."""
+    kinds = (ipaddress.IPv4Network, ipaddress.IPv6Network)
+    flat: list[Any] = []
+    for one in elements:
+        if isinstance(one, tuple) and not isinstance(one[0], str):
+            flat += ipaddress.summarize_address_range(one[0], one[1])
+        else:
+            flat.append(one)
+    rest = [one for one in flat if not isinstance(one, kinds)]
+    for kind in kinds:
+        rest += ipaddress.collapse_addresses(one for one in flat if isinstance(one, kind))
+    return rest
+
+
+def _word(element: Any) -> str:
+    """An element as a person writes it."""
+    if isinstance(element, tuple):
+        return " ".join(map(str, element))
+    return str(element).removesuffix("/32").removesuffix("/128")
+
+
+def _told(name: str, want: Any, have: Any) -> str:
+    """One difference in words."""
+    if isinstance(want, dict) and "elements" in want and want["type"] == have.get("type"):
+        missing = [one for one in want["elements"] if one not in have["elements"]]
+        extra = [one for one in have["elements"] if one not in want["elements"]]
+        told = [f"lacks {', '.join(missing)}"] if missing else []
+        told += [f"has {', '.join(extra)} too much"] if extra else []
+        return f"{name} {' and '.join(told)}"
+    if isinstance(want, list) and isinstance(have, list):
+        missing = [str(number + 1) for number, one in enumerate(want) if one not in have]
+        if missing:
+            return f"{name}: number {', '.join(missing)} of {len(want)} is missing"
+        return f"{name} are {len(have)} instead of {len(want)}, or in another order"
+    return f"{name} is {have} instead of {want}"
