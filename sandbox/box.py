@@ -14,7 +14,7 @@ import tarfile
 import time
 from pathlib import Path
 
-from sandbox import names, network, progress, recipe, root_filesystem, state
+from sandbox import internet, names, network, progress, recipe, root_filesystem, state
 from sandbox.command import SandboxError, output, run, succeeds
 from sandbox.state import Box
 
@@ -40,9 +40,12 @@ CMD ["/usr/local/sbin/sandbox-init"]
 
 def image(suite: str = "trixie") -> str:
     """The box image of `suite`, built when missing. Raises SandboxError."""
-    script = (Path(__file__).parent / "box_files" / "sandbox-init").read_bytes()
+    scripts = Path(__file__).parent / "box_files"
     files = {
-        "/usr/local/sbin/sandbox-init": (script, 0o755),
+        **{
+            f"/usr/local/sbin/{name}": ((scripts / name).read_bytes(), 0o755)
+            for name in ("sandbox-init", "sandbox-routes")
+        },
         "/etc/fstab": (FSTAB.encode(), 0o644),
         "/etc/ssh/sshd_config.d/sandbox.conf": (SSHD.encode(), 0o644),
         "/etc/apt/apt.conf.d/90sandbox": (APT.encode(), 0o644),
@@ -57,7 +60,7 @@ def image(suite: str = "trixie") -> str:
 
 
 def ensure(name: str = "box", suite: str = "trixie") -> Box:
-    """Create or start box `name` and wait until it is booted; reuse it when it runs.
+    """Create or start box `name` and its internet, wait until it is booted; reuse what runs.
 
     The network must exist. Raises SandboxError when the name is another checkout's box or it does
     not boot.
@@ -78,7 +81,9 @@ def ensure(name: str = "box", suite: str = "trixie") -> Box:
             )
         box = state.load(name)
         if key == state.key_fingerprint(name) and box is not None:
+            internet.ensure(name, box.address)
             if running and succeeds_over_ssh(box):
+                internet.route(container)
                 return box
             run(["docker", "start", container])
             return _wait_until_booted(box)
@@ -88,6 +93,7 @@ def ensure(name: str = "box", suite: str = "trixie") -> Box:
     address = _free_address()
     with progress.step(f"starting box {name}"):
         _create(name, tag, address)
+        internet.ensure(name, address)
         run(["docker", "start", container])
         return _wait_until_booted(state.save(name, address))
 
@@ -106,8 +112,9 @@ def reboot(name: str = "box", *, hard: bool = False) -> Box:
 
 
 def remove(name: str) -> None:
-    """Remove box `name`, its volumes and its keys; nothing of it may be left, missing is fine."""
+    """Remove box `name`, its internet, its volumes and its keys; missing ones are fine."""
     _remove_container(name)
+    internet.remove(name)
     state.forget(name)
 
 
@@ -186,6 +193,7 @@ def _create(name: str, tag: str, address: str) -> None:
     arguments += ["--label", f"{names.KEY_LABEL}={state.key_fingerprint(name)}"]
     arguments += ["--label", f"{names.CHECKOUT_LABEL}={state.ROOT}"]
     arguments += ["--network", names.NETWORK, "--ip", address]
+    arguments += ["--ip6", names.box_address_ipv6(address)]
     # It knows the registry and denies all other names at once (name_server.py).
     arguments += ["--dns", names.NAMES_ADDRESS, "--dns-search", "."]
     arguments += ["--add-host", f"{names.REGISTRY_NAME}:{names.REGISTRY_ADDRESS}"]
@@ -237,6 +245,7 @@ def _wait_until_booted(box: Box) -> Box:
         if succeeds_over_ssh(box):
             seen = execute(box, "systemctl is-system-running --wait", check=False)
             if seen in {"running", "degraded"}:
+                internet.route(names.box_container(box.name))
                 return box
         time.sleep(0.2)
     log = run(["docker", "logs", "--tail", "20", names.box_container(box.name)], check=False)

@@ -16,6 +16,7 @@ from sandbox import (
     engine,
     helpers,
     images,
+    internet,
     names,
     network,
     progress,
@@ -42,7 +43,7 @@ def up(
         network.ensure()
         root_filesystem.clear()
         with ThreadPoolExecutor(max_workers=2) as workers:
-            box_image = workers.submit(box.image, suite)
+            box_image = workers.submit(_box_images, suite)
             served = workers.submit(_serve, with_images)
             box_image.result()
             served.result()
@@ -91,14 +92,22 @@ def status() -> dict[str, Any]:
     boxes = {}
     for name in state.saved_names():
         saved = state.load(name)
-        current = containers.get(names.box_container(name), "gone")
-        boxes[name] = {"state": current, "address": saved.address if saved else ""}
+        boxes[name] = {
+            "state": containers.get(names.box_container(name), "gone"),
+            "address": saved.address if saved else "",
+            "internet": containers.get(names.internet_container(name), "gone"),
+        }
     return {
         "boxes": boxes,
         "helpers": {helper: containers.get(helper, "gone") for helper in names.HELPERS},
         "registry": names.REGISTRY,
         "closed": network.is_closed(),
     }
+
+
+def _box_images(suite: str) -> None:
+    box.image(suite)
+    internet.image()
 
 
 def _serve(with_images: bool) -> None:

@@ -25,8 +25,10 @@ GATEWAY = "10.89.0.1"
 REGISTRY_ADDRESS = "10.89.0.2"
 PACKAGES_ADDRESS = "10.89.0.3"
 NAMES_ADDRESS = "10.89.0.4"
+# A box's internet has the box's last number plus the offset.
 FIRST_BOX_ADDRESS = 16
-LAST_BOX_ADDRESS = 199
+LAST_BOX_ADDRESS = 99
+INTERNET_OFFSET = 100
 
 REGISTRY_NAME = "registry.lan"
 REGISTRY_PORT = 5000
@@ -51,6 +53,28 @@ BUILD_DIRECTORY = "/var/tmp/mediastack-sandbox"
 def box_container(name: str) -> str:
     """The container of the box called `name`."""
     return f"mediastack-box-{name}"
+
+
+def internet_container(name: str) -> str:
+    """The container of the internet of the box called `name`."""
+    return f"mediastack-internet-{name}"
+
+
+def internet_address(box_address: str) -> str:
+    """The address of a box's internet on the sandbox's network."""
+    network, _, number = box_address.rpartition(".")
+    return f"{network}.{int(number) + INTERNET_OFFSET}"
+
+
+def internet_address_ipv6(box_address: str) -> str:
+    """The same for IPv6 (box_files/sandbox-routes knows it as well)."""
+    number = internet_address(box_address).rpartition(".")[2]
+    return f"{SUBNET_IPV6.removesuffix(':/64')}0:ffff::{number}"
+
+
+def box_address_ipv6(box_address: str) -> str:
+    """The IPv6 address of the box with this IPv4 address."""
+    return f"{SUBNET_IPV6.removesuffix(':/64')}0:fffe::{box_address.rpartition('.')[2]}"
 
 
 def box_volumes(name: str) -> dict[str, str]:

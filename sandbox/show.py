@@ -9,7 +9,6 @@ interrupted is simply started again.
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import os
 import subprocess
@@ -17,10 +16,10 @@ import sys
 import time
 from typing import Any
 
-from sandbox import box, lifecycle, progress, state
+from sandbox import box, lifecycle, progress, secrets_file, state
 from sandbox.command import SandboxError
 
-SECRETS_FILE = state.DIRECTORY / "secrets.toml"
+SECRETS_FILE = secrets_file.SECRETS_FILE
 NEXT_STEPS = """\
 A real host, in five steps (README.md has them in full):
   1. put its address into inventory.local.py     2. your time zone and VPN into settings.local.toml
@@ -58,17 +57,8 @@ def main(arguments: list[str]) -> int:
 
 
 def ensure_secrets() -> None:
-    """The sandbox's own WireGuard key: random, never anybody's, 0600 from its first byte."""
-    if SECRETS_FILE.exists():
-        return
-    state.DIRECTORY.mkdir(mode=0o700, exist_ok=True)
-    key = base64.b64encode(os.urandom(32)).decode()
-    temporary = SECRETS_FILE.with_suffix(".new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-        handle.write(f'[gluetun]\nwireguard_private_key = "{key}"\n')
-    temporary.replace(SECRETS_FILE)
+    """The sandbox's own WireGuard key, made when it is missing (secrets_file.py)."""
+    secrets_file.ensure()
 
 
 def deploy(made: state.Box) -> None:

@@ -78,7 +78,11 @@ TABLE: dict[str, Standin] = {
         files=(("/usr/local/bin/qbittorrent-start", "qbittorrent-start", 0o755),),
     ),
     "gluetun": Standin(
-        modules=("gluetun", "gluetun_control"),
+        modules=(
+            "gluetun", "gluetun_control", "gluetun_dns", "gluetun_firewall", "gluetun_health",
+            "gluetun_natpmp", "gluetun_ports", "gluetun_servers", "gluetun_settings",
+            "gluetun_system", "gluetun_tunnel", "gluetun_vpn",
+        ),
         arguments=("gluetun",),
         tools=(WGET,),
         ports=(8000, 8888, 8388),
@@ -86,6 +90,8 @@ TABLE: dict[str, Standin] = {
         entrypoint="/gluetun-entrypoint",
         health="HEALTHCHECK --interval=5s --timeout=5s --start-period=10s --retries=3 "
         'CMD ["/gluetun-entrypoint", "healthcheck"]',
+        packages=("wireguard-go", "wireguard-tools", "iptables"),
+        files=(("/gluetun-entrypoint", "gluetun-entrypoint", 0o755),),
     ),
     "flaresolverr": Standin(
         modules=("flaresolverr",),

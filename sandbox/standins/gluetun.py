@@ -1,102 +1,71 @@
-"""Gluetun: its start-up conditions, files, control server and health; no tunnel behind tun0 yet.
+"""Gluetun: a real tunnel with its kill switch, name server, health checks and forwarded port.
 
-It fails like upstream without NET_ADMIN, without /dev/net/tun and without a valid WireGuard key,
-and it makes a tun0 with the provider's address, so what looks for the device finds it. Packets into
-tun0 end there. A faithful tunnel needs a provider on the other end.
+It starts as v3.41.3 does: the firewall first, then the settings, then the tunnel (wireguard-go on
+tun0), and it fails as upstream does without NET_ADMIN, without /dev/net/tun and on settings that
+are not valid. `openvpnconfig` only validates and ends: no network is needed for that.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import fcntl
 import os
-import struct
-import subprocess
-import threading
+import sys
 from pathlib import Path
 
-from . import application, control, gluetun_control, web
+from . import (
+    application,
+    control,
+    gluetun_control,
+    gluetun_settings,
+    gluetun_system,
+    gluetun_tunnel,
+    gluetun_vpn,
+    web,
+)
 from .web import Answer
 
-TUNSETIFF = 0x400454CA
-IFF_TUN_NO_PI = 0x0001 | 0x1000
-INTERFACE = "tun0"
-DEFAULT_ADDRESS = "10.2.0.2/32"
-SECRET = "/run/secrets/wireguard_private_key"
+TUN_DEVICE = "/dev/net/tun"
 RUNTIME = Path("/tmp/gluetun")
-KEY_BYTES = 32
 
 
-def main(_arguments: list[str]) -> int:
-    """Serve Gluetun."""
+def main(arguments: list[str]) -> int:
+    """Serve Gluetun, or run one of its commands."""
+    if arguments and arguments[0] != "openvpnconfig":
+        raise SystemExit(f"ERROR command is unknown: {arguments[0]}")
+    links = [] if arguments else gluetun_system.links()
+    try:
+        settings = gluetun_settings.read(os.environ)
+    except gluetun_settings.SettingsError as error:
+        where = "validating settings: " if arguments else ""
+        raise SystemExit(f"ERROR {where}{error}") from error
+    if arguments:
+        connection = settings.connection
+        print(f"client\nproto udp\nremote {connection.address} {connection.port}")
+        return 0
+    return _serve(settings, links)
+
+
+def _serve(settings: gluetun_settings.Settings, links: list[gluetun_system.Link]) -> int:
     state = application.state_directory("/gluetun")
-    _check_settings()
-    key_problem = _key_problem()
-    if key_problem:
-        raise SystemExit(f"ERROR VPN settings: Wireguard settings: private key {key_problem}")
-    roles = gluetun_control.read_roles(Path(state) / "auth" / "config.toml")
-    control.at_start(state)
-    _make_tunnel(application.setting("WIREGUARD_ADDRESSES", DEFAULT_ADDRESS))
     RUNTIME.mkdir(exist_ok=True)
-    tunnel = gluetun_control.Tunnel(state, application.setting("VPN_PORT_FORWARDING") == "on")
-    (RUNTIME / "ip").write_text(gluetun_control.PUBLIC_ADDRESS, encoding="utf-8")
-    (RUNTIME / "forwarded_port").write_text(tunnel.port_file(), encoding="utf-8")
-
-    def health(request: web.Request) -> Answer:
-        control.before_answer(state)
-        sick = control.is_sick(state) or tunnel.status != "running"
-        return Answer("unhealthy", 500) if sick else Answer("")
-
-    web.serve(9999, health, address="127.0.0.1")
-    answer = gluetun_control.server(tunnel, roles)
-    return application.run(8000, answer, health={}, state=state)
-
-
-def _check_settings() -> None:
-    provider = application.setting("VPN_SERVICE_PROVIDER", "private internet access")
-    kind = application.setting("VPN_TYPE", "openvpn")
-    if kind != "wireguard":
-        raise SystemExit(f"ERROR VPN settings: {provider} over {kind}: only wireguard is covered")
-    if {application.setting("PORT_FORWARD_ONLY"), application.setting("FREE_ONLY")} == {"on"}:
-        raise SystemExit("ERROR VPN settings: PORT_FORWARD_ONLY and FREE_ONLY exclude each other")
-
-
-def _key_problem() -> str:
-    """What is wrong with the private key, "" when nothing is. Never contains the key."""
-    path = application.setting("WIREGUARD_PRIVATE_KEY_SECRETFILE", SECRET)
+    vpn = gluetun_vpn.Vpn(settings, links, state)
     try:
-        key = Path(path).read_text(encoding="utf-8").removesuffix("\n")
-    except FileNotFoundError:
-        key = application.setting("WIREGUARD_PRIVATE_KEY")
+        vpn.enable_firewall()
+        roles = gluetun_control.read_roles(Path(settings.auth_file))
+        control.at_start(state)
+        os.close(os.open(TUN_DEVICE, os.O_RDWR))
+        gluetun_system.run_ip(gluetun_tunnel.base_routes(links, settings.outbound_subnets))
+        vpn.start()
     except OSError as error:
-        return f"cannot be read: {error}"
-    if not key:
-        return "is not set"
-    try:
-        decoded = base64.b64decode(key, validate=True)
-    except (binascii.Error, ValueError):
-        return "is not valid: wgtypes: failed to parse base64-encoded key"
-    if len(decoded) != KEY_BYTES:
-        return f"is not valid: wgtypes: incorrect key size: {len(decoded)}"
-    return ""
+        print("Tip: are NET_ADMIN and the TUN device there?", file=sys.stderr)
+        raise SystemExit(f"ERROR {error}") from error
 
+    def health(_request: web.Request) -> Answer:
+        control.before_answer(state)
+        problem = "told to be sick" if control.is_sick(state) else vpn.health
+        return Answer(problem, 500) if problem else Answer("")
 
-def _make_tunnel(address: str) -> None:
-    """Create tun0, up, with `address`; it lives as long as this process. Ends it on failure."""
-    try:
-        device = os.open("/dev/net/tun", os.O_RDWR)
-        fcntl.ioctl(device, TUNSETIFF, struct.pack("16sH14x", INTERFACE.encode(), IFF_TUN_NO_PI))
-        for arguments in (
-            ["address", "add", address.split(",", maxsplit=1)[0], "dev", INTERFACE],
-            ["link", "set", INTERFACE, "mtu", application.setting("WIREGUARD_MTU", "1320"), "up"],
-        ):
-            subprocess.run(["ip", *arguments], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise SystemExit(f"ERROR cannot create TUN device: {error}") from error
-    threading.Thread(target=_swallow, args=(device,), daemon=True).start()
-
-
-def _swallow(device: int) -> None:
-    while True:
-        os.read(device, 65536)
+    address, _, port = settings.health_address.rpartition(":")
+    web.serve(int(port), health, address=address)
+    web.at_end(vpn.stop)
+    answer = gluetun_control.server(vpn, roles)
+    return application.run(8000, answer, health={}, state=state)

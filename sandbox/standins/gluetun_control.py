@@ -11,13 +11,11 @@ import os
 import tomllib
 from base64 import b64encode
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from . import control, web
+from . import web
 from .web import Answer, Request
 
-PUBLIC_ADDRESS = "203.0.113.7"
-DEFAULT_PORT = 41234
 PUBLIC_ROUTES = (
     "GET /v1/vpn/status", "PUT /v1/vpn/status", "GET /v1/portforward", "GET /v1/publicip/ip",
     "GET /v1/openvpn/portforwarded", "GET /v1/dns/status", "PUT /v1/dns/status",
@@ -33,23 +31,17 @@ ROLE_KEYS = {"name", "routes", "auth", "apikey", "username", "password"}
 Role = dict[str, Any]
 
 
-class Tunnel:
-    """Whether the tunnel runs, and its forwarded port (`forwarded_port` of the control file)."""
+class Tunnel(Protocol):
+    """What the control server asks and changes (gluetun_vpn.Vpn)."""
 
-    def __init__(self, state: str, forwards: bool) -> None:
-        self.status = "running"
-        self._state = state
-        self._forwards = forwards
+    status: str
+    public_ip: str
 
     def port(self) -> int:
         """The forwarded port now, 0 for none."""
-        if self.status != "running" or not self._forwards:
-            return 0
-        return int(control.read(self._state).get("forwarded_port", DEFAULT_PORT))
 
-    def port_file(self) -> str:
-        """The content of /tmp/gluetun/forwarded_port."""
-        return f"{self.port()}\n" if self.port() else ""
+    def set_status(self, wanted: str) -> str:
+        """Start or stop the tunnel; how that went."""
 
 
 def read_roles(path: Path) -> list[Role]:
@@ -112,18 +104,17 @@ def _route(tunnel: Tunnel, route: str, request: Request) -> Answer:
         port = tunnel.port()
         return Answer({"port": port, "ports": [port] if port else None})
     if route == "GET /v1/publicip/ip":
-        if tunnel.status != "running":
-            return Answer({"public_ip": ""})
-        return Answer({"public_ip": PUBLIC_ADDRESS, "country": "Sandbox"})
+        place = {"country": "Sandbox"} if tunnel.public_ip else {}
+        return Answer({"public_ip": tunnel.public_ip, **place})
     if route == "GET /v1/vpn/status":
         return Answer({"status": tunnel.status})
     if route == "PUT /v1/vpn/status":
         wanted = (request.json() or {}).get("status")
         if wanted not in ("running", "stopped"):
             return Answer("invalid status", 400)
-        same = wanted == tunnel.status
-        tunnel.status = wanted
-        return Answer({"outcome": f"already {wanted}" if same else wanted})
+        return Answer({"outcome": tunnel.set_status(wanted)})
+    if route == "GET /v1/dns/status":
+        return Answer({"status": "running"})
     if route == "GET /v1/version":
         return Answer({"version": os.environ.get("STANDIN_VERSION", "")})
     return Answer({"error": "this stand-in does not cover this route"}, 501)

@@ -51,11 +51,21 @@ def test_a_malformed_entry_is_refused(users: list[str], tokens: list[str]) -> No
         ntfy_access.Access("deny-all", users, tokens, [])
 
 
+class Tunnel:
+    status, public_ip, forwarded = "running", "203.0.113.7", 41234
+
+    def port(self) -> int:
+        return self.forwarded if self.status == "running" else 0
+
+    def set_status(self, wanted: str) -> str:
+        outcome = f"already {wanted}" if wanted == self.status else wanted
+        self.status = wanted
+        return outcome
+
+
 def ask(path: Path, route: str, **headers: str) -> int:
     method, url = route.split()
-    answer = gluetun_control.server(
-        gluetun_control.Tunnel("", forwards=True), gluetun_control.read_roles(path)
-    )
+    answer = gluetun_control.server(Tunnel(), gluetun_control.read_roles(path))
     return answer(Request(method, url, {}, headers, b"")).status
 
 
