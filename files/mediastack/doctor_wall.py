@@ -23,6 +23,8 @@ Run = Callable[[Sequence[str]], "str | None"]
 LIST = ("nft", "-j", "list", "table", wall_rules.FAMILY, wall_rules.TABLE)
 SUBJECT = f"table {wall_rules.FAMILY} {wall_rules.TABLE}"
 FIX = "systemctl restart mediastack-wall; journalctl -u mediastack-wall says what it does"
+# What only Docker can tell.
+UNKNOWN = ("set bridges ", "set endpoint_", "set exact_", "set outbound_")
 REMADE = f"{DEPLOY}; by hand: docker rm -f {{name}} first"
 
 
@@ -51,7 +53,7 @@ def problems(
     name = config["network"]["name"]
     if networks is not None and any(one["Name"] == name for one in networks):
         return different
-    return [one for one in different if not one.startswith(("set bridges ", "set endpoint"))]
+    return [one for one in different if not one.startswith(UNKNOWN)]
 
 
 def stands(config: Config, facts: Facts) -> list[Finding]:

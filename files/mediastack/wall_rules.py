@@ -36,7 +36,8 @@ class Wall(NamedTuple):
     egress: frozenset[str]
     """Those that may go anywhere."""
     endpoints: frozenset[tuple[str, int]]
-    """(address, or "" for any; port) of the VPN's servers."""
+    """(address, or "" for any; port) of the VPN's servers. Of several exact ones any address with
+    any port passes."""
     outbound: frozenset[str]
     """Networks beside the tunnel that the user let Gluetun's zone into."""
 
@@ -138,15 +139,12 @@ def _sets(wall: Wall) -> list[Object]:
             made.append(_set(f"{name}_ipv{family}", kind, values, flags=["interval"]))
         for name in ("owners", "egress"):
             made.append(_set(f"{name}_ipv{family}", kind, addresses(getattr(wall, name), family)))
-        exact = sorted(pair for pair in wall.endpoints if pair[0])
-        pairs = [
-            {"concat": [address, port]}
-            for address, port in exact
-            if ipaddress.ip_address(address).version == family
-        ]
-        made.append(_set(f"endpoints_ipv{family}", [kind, "inet_service"], pairs))
-    ports = sorted(port for address, port in wall.endpoints if not address)
+        exact = addresses({address for address, _ in wall.endpoints if address}, family)
+        made.append(_set(f"exact_ipv{family}", kind, exact))
+    ports = sorted({port for address, port in wall.endpoints if not address})
+    exact_ports = sorted({port for address, port in wall.endpoints if address})
     made.append(_set("endpoint_ports", "inet_service", ports))
+    made.append(_set("exact_ports", "inet_service", exact_ports))
     return made
 
 
@@ -164,23 +162,20 @@ def _rules() -> list[Object]:
         *_both("judge", "saddr", "egress", {"accept": None}),
         *_refused("judge", "other"),
         _rule("owner", _is(_field("udp", "dport"), "@endpoint_ports"), {"accept": None}),
-        *(
-            _rule(
-                "owner",
-                _is({"concat": [_field(protocol, "daddr"), _field("udp", "dport")]}, f"@{name}"),
-                {"accept": None},
-            )
-            for protocol, name in (("ip", "endpoints_ipv4"), ("ip6", "endpoints_ipv6"))
+        # Two sets rather than one of pairs, which versions of nft list differently. They hold one
+        # of each but while an endpoint changes.
+        *_both(
+            "owner", "daddr", "exact", _is(_field("udp", "dport"), "@exact_ports"), {"accept": None}
         ),
         *_both("owner", "daddr", "outbound", {"accept": None}),
         *_refused("owner", "owner"),
     ]
 
 
-def _both(chain: str, field: str, name: str, verdict: Object) -> list[Object]:
+def _both(chain: str, field: str, name: str, *rest: Object) -> list[Object]:
     """One rule for each family."""
     return [
-        _rule(chain, _is(_field(protocol, field), f"@{name}_ipv{family}"), verdict)
+        _rule(chain, _is(_field(protocol, field), f"@{name}_ipv{family}"), *rest)
         for protocol, family in (("ip", 4), ("ip6", 6))
     ]
 
@@ -238,13 +233,11 @@ def networks(several: Iterable[str], family: int) -> list[Any]:
 
 
 def _element(value: Any) -> Any:
-    """An element as a network, a range, a pair, a number or a name."""
+    """An element as a network, a range, a number or a name."""
     if isinstance(value, dict) and "prefix" in value:
         return ipaddress.ip_network(f"{value['prefix']['addr']}/{value['prefix']['len']}")
     if isinstance(value, dict) and "range" in value:
         return tuple(ipaddress.ip_address(each) for each in value["range"])
-    if isinstance(value, dict) and "concat" in value:
-        return tuple(str(each) for each in value["concat"])
     if isinstance(value, dict) and "elem" in value:
         return _element(value["elem"]["val"])
     if isinstance(value, str):
@@ -260,7 +253,7 @@ def _collapsed(elements: list[Any]) -> list[Any]:
     kinds = (ipaddress.IPv4Network, ipaddress.IPv6Network)
     flat: list[Any] = []
     for one in elements:
-        if isinstance(one, tuple) and not isinstance(one[0], str):
+        if isinstance(one, tuple):
             flat += ipaddress.summarize_address_range(one[0], one[1])
         else:
             flat.append(one)

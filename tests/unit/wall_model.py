@@ -67,9 +67,6 @@ def _walk(
 def _value(left: dict[str, Any], packet: Packet) -> Any:
     """What a packet has in a field, None where it has no such field."""
     ((kind, content),) = left.items()
-    if kind == "concat":
-        several = tuple(_value(one, packet) for one in content)
-        return None if None in several else several
     version = ipaddress.ip_address(packet.source).version
     known: dict[str, Any] = {
         "iifname": packet.came_in,
@@ -98,9 +95,6 @@ def _is(value: Any, right: Any, sets: dict[str, list[Any]]) -> bool:
             network = ipaddress.ip_network(f"{prefix['addr']}/{prefix['len']}")
             if ipaddress.ip_address(value) in network:
                 return True
-        elif isinstance(element, dict):
-            if tuple(element["concat"]) == value:
-                return True
         elif element == value:
             return True
     return False
@@ -119,9 +113,11 @@ def should(wall: Wall, packet: Packet) -> tuple[str, str]:
         return "accept", ""
     family = f"ipv{source.version}"
     if packet.source in wall.owners:
-        ways = {("", packet.port), (packet.target, packet.port)} if packet.protocol == "udp" else ()
-        tunnel = any(one in wall.endpoints for one in ways)
-        if tunnel or among(wall.outbound, target):
+        exact = {one for one in wall.endpoints if one[0]}
+        anywhere = ("", packet.port) in wall.endpoints
+        there = any(packet.target == one[0] for one in exact)
+        there = there and any(packet.port == one[1] for one in exact)
+        if (packet.protocol == "udp" and (anywhere or there)) or among(wall.outbound, target):
             return "accept", ""
         return "drop", f"owner_{family}"
     if packet.source in wall.egress:
