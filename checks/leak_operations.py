@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from checks import box
+from checks import box, leak_taps
 from checks.box import Host
 from sandbox import internet
 
@@ -21,7 +21,9 @@ COMPOSE = (
     f"docker compose --project-name mediastack-downloads --project-directory {STACK}"
     f" -f {STACK}/compose.yaml $(test ! -e {STACK}/images.yaml || echo -f {STACK}/images.yaml)"
 )
-RECREATE = f"{COMPOSE} up -d --no-deps --force-recreate --pull never {OWNER}"
+# Whoever recreates holds the lock; without it the keeper takes the new one for a leftover.
+LOCK = "flock --timeout 60 /run/mediastack/stack.lock"
+RECREATE = f"{LOCK} {COMPOSE} up -d --no-deps --force-recreate --pull never {OWNER}"
 SHORT_SECONDS, LONG_SECONDS = 0.05, 1.6
 
 
@@ -73,7 +75,7 @@ def _start(host: Host) -> None:
 
 def _vpn(status: str) -> Callable[[Host], None]:
     def put(host: Host) -> None:
-        box.inside(host, "vpn_status", status=status)
+        box.inside(host, "vpn_status", address=leak_taps.address_of(OWNER), status=status)
 
     return put
 

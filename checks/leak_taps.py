@@ -19,10 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import host_settings
 from checks import box, leak_sink, runtime
 from checks.box import Host
 from checks.framework import CheckError, Context
 from checks.leak_sink import KINDS, Sunk
+from settings import address, enabled
 
 # Every kind once per pause.
 PAUSE_SECONDS = 0.004
@@ -51,6 +53,12 @@ class Seen:
         return sum(self.bridge[kind] for kind in KINDS)
 
 
+def address_of(service: str) -> str:
+    """The address of a service on the bridge."""
+    settings = host_settings.load(*runtime.SANDBOX_SETTINGS)
+    return address(settings, enabled(settings)[service])
+
+
 def program(name: str, **values: Any) -> str:
     """The command line that runs inside/<name>.py in the box until it is told to end."""
     source = (box.INSIDE / f"{name}.py").read_text(encoding="utf-8")
@@ -63,6 +71,7 @@ def program(name: str, **values: Any) -> str:
 def watched(context: Context, *addresses: str) -> Iterator[Seen]:
     """Probe from the namespaces with these addresses, and look, as long as the context lasts."""
     host: Host = context.box
+    network = host_settings.load(*runtime.SANDBOX_SETTINGS).network
     seen = Seen(f"msleak{secrets.token_hex(3)}")
     since = time.time()
     with tempfile.TemporaryDirectory(prefix="leaks-") as directory:
@@ -73,6 +82,7 @@ def watched(context: Context, *addresses: str) -> Iterator[Seen]:
             interface=bridge,
             canary=seen.canary,
             networks=leak_sink.NETWORKS,
+            own=[one for one in (network.subnet, network.ipv6_subnet) if one],
             tunnel=[leak_sink.ENDPOINT],
         )
         probe = program(

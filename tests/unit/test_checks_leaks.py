@@ -152,7 +152,7 @@ def test_packets_at_the_sink_are_a_violation_that_shows_some() -> None:
     seen.sunk = tally([packet("udp", "203.0.113.80", 39999)], [], CANARY)
     leaks._nothing_leaked(context, seen, "now")
     (found,) = context.violations
-    assert found.startswith("1 packets left beside the tunnel now: 1 udp; such as udp: 1.000")
+    assert found.startswith("1 packets left beside the tunnel now: 1 udp (such as udp: 1.000")
 
 
 def test_what_is_by_design_or_somebody_elses_is_no_violation() -> None:
