@@ -24,7 +24,7 @@ COMPOSE = (
 # Whoever recreates holds the lock; without it the keeper takes the new one for a leftover.
 LOCK = "flock --timeout 60 /run/mediastack/stack.lock"
 RECREATE = f"{LOCK} {COMPOSE} up -d --no-deps --force-recreate --pull never {OWNER}"
-SHORT_SECONDS, LONG_SECONDS = 0.05, 1.6
+SHORT_SECONDS, LONG_SECONDS = 0.05, 1.2
 
 
 @dataclass(frozen=True)

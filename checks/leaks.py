@@ -125,7 +125,7 @@ def operations(context: Context) -> None:
         context.random, OPERATIONS_WITH_FAULT if context.break_name else count
     )
     bridge: Counter[str] = Counter()
-    through, namespaces, sent = 0, 0, 0
+    through, namespaces, sent, by_port = 0, 0, 0, 0
     with context.planted():
         for start in range(0, len(wanted), OPERATIONS_PER_WATCH):
             part = wanted[start : start + OPERATIONS_PER_WATCH]
@@ -137,6 +137,7 @@ def operations(context: Context) -> None:
             bridge += seen.bridge
             through += sum(seen.sunk.inside.values())
             namespaces += len(seen.entered)
+            by_port += seen.sunk.outside[BY_PORT]
             sent += seen.sent.total() + seen.refused.total()
             context.control("packets through the tunnel", sum(seen.sunk.inside.values()) > 0)
             context.control("several namespaces", len(seen.entered) > 1)
@@ -145,6 +146,7 @@ def operations(context: Context) -> None:
     context.figure("probes", sent)
     context.figure("arrived_through_the_tunnel", through)
     context.figure("on_the_bridge", {kind: bridge[kind] for kind in (*KINDS, BY_PORT)})
+    context.figure("passed_by_the_port_of_the_endpoint_meanwhile", by_port)
     took = runtime.wait_until_well(context.box, WELL_SECONDS)
     context.figure("seconds_until_well_after", took)
 
