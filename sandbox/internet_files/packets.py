@@ -29,7 +29,7 @@ def record(frame: bytes, time: float) -> dict[str, Any] | None:
             found = _ipv6(packet)
         else:
             return None
-    except IndexError:
+    except (IndexError, ValueError):
         return {"time": time, "protocol": "broken", "length": len(packet), "wireguard": False}
     return None if found is None else {"time": time, **found}
 

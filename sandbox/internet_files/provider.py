@@ -37,6 +37,10 @@ table inet provider {{
   chain gate {{ }}
   chain arriving {{ type filter hook prerouting priority raw; policy accept; jump gate; }}
   chain leaving {{ type filter hook output priority raw; policy accept; jump gate; }}
+  chain calling {{
+    type filter hook input priority filter; policy accept;
+    iifname "uplink" ip daddr {addresses.EXIT} meta l4proto {{ tcp, udp }} drop
+  }}
   chain passing {{
     type filter hook forward priority filter; policy drop;
     ct state established,related accept

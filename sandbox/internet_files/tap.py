@@ -15,6 +15,7 @@ import os
 import socket
 import struct
 import time
+import traceback
 from pathlib import Path
 
 from . import addresses, packets
@@ -93,7 +94,14 @@ class Recorder:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC, 0o644)
 
     def run(self) -> None:
-        """Record for ever."""
+        """Record for ever; an internet whose tap is broken must end rather than see nothing."""
+        try:
+            self._record()
+        finally:
+            traceback.print_exc()
+            os._exit(1)
+
+    def _record(self) -> None:
         written = 0
         while True:
             frame, extra, _, address = self._socket.recvmsg(SNAP_BYTES, 128)

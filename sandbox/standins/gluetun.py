@@ -31,9 +31,10 @@ def main(arguments: list[str]) -> int:
     """Serve Gluetun, or run one of its commands."""
     if arguments and arguments[0] != "openvpnconfig":
         raise SystemExit(f"ERROR command is unknown: {arguments[0]}")
-    links = [] if arguments else gluetun_system.links()
+    links = gluetun_system.links()
+    ipv6 = any(link.address.version == 6 and not link.address.is_link_local for link in links)
     try:
-        settings = gluetun_settings.read(os.environ)
+        settings = gluetun_settings.read(os.environ, ipv6=ipv6)
     except gluetun_settings.SettingsError as error:
         where = "validating settings: " if arguments else ""
         raise SystemExit(f"ERROR {where}{error}") from error

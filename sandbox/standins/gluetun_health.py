@@ -24,7 +24,7 @@ Check = Callable[[int, float], bool]
 
 def checksum(data: bytes) -> int:
     """The Internet checksum of `data`."""
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = int(sum(struct.unpack(f"!{len(data) // 2}H", data)))
     total = (total >> 16) + (total & 0xFFFF)
     return ~(total + (total >> 16)) & 0xFFFF
 
@@ -84,10 +84,12 @@ class Checker:
             stopped.wait(0.2)
         return False
 
-    def periodic(self, stopped: threading.Event) -> str:
+    def periodic(self, stopped: threading.Event, has_died: Callable[[], bool]) -> str:
         """Check until it fails: then what failed; "" when it was stopped."""
         last_small = last_full = time.monotonic()
         while not stopped.wait(min(1.0, self._value("small_check_seconds", 60.0))):
+            if has_died():
+                return "" if stopped.is_set() else "the tunnel's process ended"
             now = time.monotonic()
             if now - last_small >= self._value("small_check_seconds", 60.0):
                 if not self._tries(SMALL_TRIES, self._ping, stopped):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
+import threading
 import time
 
 PORT = 5351
@@ -12,6 +13,7 @@ EXTERNAL_ADDRESS = 0
 OPERATIONS = {"udp": 1, "tcp": 2}
 FIRST_TIMEOUT_SECONDS = 0.25
 TOTAL_SECONDS = 8.0
+POLL_SECONDS = 0.25
 RESULTS = {
     1: "version is not supported", 2: "not authorized or refused", 3: "network failure",
     4: "out of resources", 5: "operation code is not supported",
@@ -36,10 +38,14 @@ def check(reply: bytes, operation: int, size: int) -> bytes:
 
 
 class Client:
-    """Talks to the gateway of the tunnel. Every method raises OSError when it is not answered."""
+    """Talks to the gateway of the tunnel. Every method raises OSError when it is not answered.
 
-    def __init__(self, gateway: str) -> None:
+    `stopped` ends the waiting: whoever stops the tunnel must not wait for one that is dead.
+    """
+
+    def __init__(self, gateway: str, stopped: threading.Event) -> None:
         self._gateway = gateway
+        self._stopped = stopped
 
     def external_address(self) -> str:
         """The exit address."""
@@ -57,12 +63,16 @@ class Client:
         timeout = FIRST_TIMEOUT_SECONDS
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connection:
             connection.connect((self._gateway, PORT))
+            connection.settimeout(POLL_SECONDS)
             while time.monotonic() < deadline:
                 connection.send(request)
-                connection.settimeout(timeout)
+                until = time.monotonic() + timeout
                 timeout *= 2
-                try:
-                    return connection.recv(64)
-                except TimeoutError:
-                    continue
+                while time.monotonic() < until and not self._stopped.is_set():
+                    try:
+                        return connection.recv(64)
+                    except TimeoutError:
+                        continue
+                if self._stopped.is_set():
+                    break
         raise OSError(f"no answer from {self._gateway}")

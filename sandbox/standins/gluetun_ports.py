@@ -109,7 +109,7 @@ class Forwarding:
         while not stopped.is_set():
             wait = self._value("retry_seconds", RETRY_SECONDS)
             try:
-                port = self._lease(1)
+                port = self._lease(1, stopped)
                 try:
                     self._begin(port)
                     wait = self._keep(port, stopped)
@@ -119,13 +119,13 @@ class Forwarding:
                 log(COMPONENT, f"{error} (restarting in {wait:.0f} s)", "ERROR")
             stopped.wait(wait)
 
-    def _lease(self, wanted: int) -> int:
+    def _lease(self, wanted: int, stopped: threading.Event) -> int:
         ordered = self._ordered()
         if ordered is not None:
             if ordered == 0:
                 raise OSError("port forwarding: no port, as told")
             return ordered
-        client = Client(self._gateway())
+        client = Client(self._gateway(), stopped)
         if wanted == 1:
             client.external_address()
         internal = 0 if wanted == 1 else wanted
@@ -143,7 +143,7 @@ class Forwarding:
                     return 0.0
             elif waited >= self._value("renew_seconds", RENEW_SECONDS):
                 waited = 0.0
-                if (now := self._lease(port)) != port:
+                if (now := self._lease(port, stopped)) != port:
                     raise OSError(f"external port changed from {port} to {now}")
         return 0.0
 
@@ -166,8 +166,8 @@ class Forwarding:
     def _write(self, text: str) -> None:
         path = Path(self._settings.status_file)
         log(COMPONENT, f"{'writing' if text else 'clearing'} port file {path}")
+        # No chmod: the file belongs to PUID by then, and Gluetun is not given FOWNER.
         path.write_text(text, encoding="ascii")
-        path.chmod(0o644)
         os.chown(path, self._settings.puid, self._settings.pgid)
 
     def _run_command(self, kind: str, command: str, port: int, timeout: float | None) -> None:

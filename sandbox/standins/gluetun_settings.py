@@ -59,8 +59,13 @@ class Settings:
     pgid: int
 
 
-def read(environment: Mapping[str, str], secrets: Path = SECRETS) -> Settings:
-    """The settings. Raise SettingsError with upstream's words when they are not valid."""
+def read(
+    environment: Mapping[str, str], secrets: Path = SECRETS, *, ipv6: bool = False
+) -> Settings:
+    """The settings; `ipv6`: whether a link has an IPv6 network.
+
+    Raise SettingsError with upstream's words when they are not valid.
+    """
     provider = environment.get("VPN_SERVICE_PROVIDER", "private internet access").lower()
     kind = environment.get("VPN_TYPE", "openvpn").lower()
     if kind != "wireguard":
@@ -74,6 +79,12 @@ def read(environment: Mapping[str, str], secrets: Path = SECRETS) -> Settings:
     connection = _connection(environment, provider, forwarding)
     try:
         addresses = _addresses(environment, secrets, provider)
+        unsupported = [one for one in addresses if one.version == 6 and not ipv6]
+        if unsupported:
+            raise SettingsError(
+                "VPN settings: Wireguard settings: interface address is IPv6 but IPv6 is not "
+                f"supported: address {unsupported[0]}"
+            )
         return Settings(
             private_key=_private_key(environment, secrets),
             preshared_key=_key(environment, secrets, "WIREGUARD_PRESHARED_KEY", "pre-shared key"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -102,7 +103,7 @@ class Vpn:
                 self._firewall.open_port(port)
             self._forwarding.start()
         self._fetch_public_ip(life)
-        failed = self._checker.periodic(life)
+        failed = self._checker.periodic(life, self._tunnel.has_died)
         if failed:
             self._restart(life, failed)
 
@@ -127,7 +128,7 @@ class Vpn:
                 except OSError as error:
                     log("vpn", str(error), "ERROR")
                     self.status = "crashed"
-            life.wait(CRASH_WAIT_SECONDS)
+            time.sleep(CRASH_WAIT_SECONDS)
 
     def _fetch_public_ip(self, life: threading.Event) -> None:
         connection = http.client.HTTPConnection(PUBLIC_IP_HOST, timeout=PUBLIC_IP_SECONDS)

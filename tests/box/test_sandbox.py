@@ -1,9 +1,10 @@
 """The sandbox itself: a fresh server, reached over a pinned key, with no way out.
 
-What must not get out is sent to two documentation addresses only. They are routed, each by a host
-route of its own (a wider one could take the machine's mirrors away), to a network namespace this
-module makes: it records what arrives, and a rule that lets exactly that address pass proves that it
-would have arrived.
+What must not get out is sent to two documentation addresses only. A box sends such packets to its
+own internet; here it takes the outer machine for its gateway instead, which is the way that must be
+closed. On that machine the two are routed, each by a host route of its own (a wider one could take
+the machine's mirrors away), to a network namespace this module makes: it records what arrives, and
+a rule that lets exactly that address pass proves that it would have arrived.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox import box, images, lifecycle, names, network, state
+from sandbox import box, images, internet, lifecycle, names, network, state
 
 pytestmark = pytest.mark.box
 
 NAME = "sandbox-test"
 SINK = "mssink"
 SINKS = {"iptables": "198.51.100.254", "ip6tables": "2001:db8:ffff::254"}
+GATEWAY_IPV6 = "2001:db8:89::1"
 SINK_PORT = 9999
 LISTENER = f"""
 import socket, sys
@@ -153,6 +155,11 @@ def test_a_packet_to_the_internet_does_not_leave_the_machine(
 ) -> None:
     address = SINKS[family]
     exception = ("-i", names.BRIDGE, "-d", address, "-j", "ACCEPT")
+    send(fresh_box, address, f"default-{family}")
+    arrived = internet.control(NAME, "packets")["packets"]
+    assert [one for one in arrived if one["destination"] == address], "the control: its way out"
+    gateway = names.GATEWAY if family == "iptables" else GATEWAY_IPV6
+    box.execute(fresh_box, f"ip route replace {address} via {gateway} dev eth0")
     send(fresh_box, address, f"leak-{family}")
     # The control: with a hole for this one address, the same packet arrives.
     host(family, "-w", "-t", "mangle", "-I", "FORWARD", "1", *exception)
@@ -163,16 +170,20 @@ def test_a_packet_to_the_internet_does_not_leave_the_machine(
     finally:
         host(family, "-w", "-t", "mangle", "-D", "FORWARD", *exception)
         host(family, "-w", "-D", "FORWARD", *exception)
+        box.execute(fresh_box, f"ip route delete {address}")
     assert f"leak-{family}" not in sink.words()
+    assert f"default-{family}" not in sink.words()
 
 
 @pytest.mark.parametrize(
-    "helper", [names.PACKAGES_ADDRESS, names.REGISTRY_ADDRESS, names.NAMES_ADDRESS]
+    "helper", [names.PACKAGES_ADDRESS, names.REGISTRY_ADDRESS, names.NAMES_ADDRESS, "internet"]
 )
 def test_no_helper_is_a_gateway_to_the_internet(
     fresh_box: state.Box, sink: Sink, helper: str
 ) -> None:
     address = SINKS["iptables"]
+    if helper == "internet":
+        helper = names.internet_address(fresh_box.address)
     box.execute(fresh_box, f"ip route add {address}/32 via {helper}")
     try:
         send(fresh_box, address, f"via-{helper}")
@@ -267,6 +278,7 @@ def test_taking_a_box_down_leaves_nothing_of_it() -> None:
     assert host("docker", "volume", "ls", "-q", "--filter", f"name=box-{name}")
     lifecycle.down(name)
     assert not host("docker", "ps", "-aq", "--filter", f"name=box-{name}")
+    assert not host("docker", "ps", "-aq", "--filter", f"name={names.internet_container(name)}")
     assert not host("docker", "volume", "ls", "-q", "--filter", f"name=box-{name}")
     assert not (state.DIRECTORY / name).exists()
     assert network.is_closed()
