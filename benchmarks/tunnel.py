@@ -1,0 +1,138 @@
+"""What the second wall costs: throughput through the real tunnel, with the wall and without it.
+
+From Gluetun's namespace, as a dependent, to the sandbox's public internet and back, in pairs whose
+order alternates, so a machine that warms up or gets busy favours neither. The cost is one minus the
+median of the pairs' ratios, with a bootstrap interval; the target has to hold for the whole
+interval, since a median alone may be luck. What missed says so. The box must be up, or is made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+from contextlib import ExitStack
+
+from benchmarks import intervals
+from benchmarks.table import Row, summary, table
+from checks import box, leak_sink, leak_walls, runtime
+from checks.box import Host
+from checks.framework import CheckError, Context
+from sandbox import lifecycle, state
+from sandbox.command import SandboxError, run
+from sandbox.progress import say
+
+PAIRS = 10
+WARM_SECONDS, SECONDS = 0.5, 2.0
+TARGET_PERCENT = 3.0
+WELL_SECONDS = 180.0
+DIRECTIONS = ("down", "up")
+MEGABIT = 1e6 / 8
+
+Speeds = dict[str, float]
+Pair = tuple[Speeds, Speeds]
+
+
+def speeds(host: Host) -> Speeds:
+    """Bytes a second in each direction, now."""
+    pid = box.run(host, "docker inspect --format '{{.State.Pid}}' gluetun").strip()
+    measured: Speeds = box.inside(
+        host,
+        "throughput",
+        wrapper=f"nsenter --net --target {pid}",
+        address=leak_sink.TARGETS["host"],
+        warm=WARM_SECONDS,
+        seconds=SECONDS,
+    )
+    return measured
+
+
+def pair(context: Context, *, with_first: bool) -> Pair:
+    """(with the wall, without it), measured in this order or the other."""
+    measured: dict[bool, Speeds] = {}
+    for standing in (with_first, not with_first):
+        with ExitStack() as stack:
+            if not standing:
+                stack.enter_context(leak_walls.second_wall_gone(context))
+            measured[standing] = speeds(context.box)
+    return measured[True], measured[False]
+
+
+def rows(pairs: list[Pair]) -> list[Row]:
+    """Throughput, and the cost with both ends of its interval."""
+    found: list[Row] = []
+    for way in DIRECTIONS:
+        values = [(standing[way], gone[way]) for standing, gone in pairs]
+        ratio = intervals.of_ratios(values)
+        cost, least, most = (
+            round(100 * (1 - one), 1) for one in (ratio.median, ratio.high, ratio.low)
+        )
+        walled, free = (statistics.median(each) / MEGABIT for each in zip(*values, strict=True))
+        found += [
+            Row(f"{way}_with_wall", f"{way}, with the wall", round(walled), "Mbit/s"),
+            Row(f"{way}_without_wall", f"{way}, without it", round(free), "Mbit/s"),
+            Row(f"{way}_cost", f"{way}, cost: median", cost, "%", at_most=TARGET_PERCENT),
+            Row(f"{way}_cost_least", f"{way}, cost: least of the interval", least, "%"),
+            Row(
+                f"{way}_cost_most",
+                f"{way}, cost: most of the interval",
+                most,
+                "%",
+                at_most=TARGET_PERCENT,
+            ),
+        ]
+    return found
+
+
+def measure(name: str, count: int) -> list[Row]:
+    """All pairs on the deployed box."""
+    with box.opened(name) as host:
+        box.ensure_deployed(host)
+        runtime.wait_until_well(host, WELL_SECONDS)
+        context = Context(name="tunnel", box_name=name, box=host)
+        pairs = []
+        speeds(host)
+        for number in range(count):
+            pairs.append(pair(context, with_first=number % 2 == 0))
+            shown = ", ".join(
+                f"{way} {pairs[-1][0][way] / MEGABIT:.0f}/{pairs[-1][1][way] / MEGABIT:.0f}"
+                for way in DIRECTIONS
+            )
+            say(f"  pair {number + 1}: {shown} Mbit/s with/without the wall")
+        return rows(pairs)
+
+
+def main(arguments: list[str]) -> int:
+    """Measure and print; 1 when something failed, 2 on wrong usage."""
+    parser = argparse.ArgumentParser(prog="scripts/bench tunnel", description=__doc__)
+    parser.add_argument("--box", default=os.environ.get("MEDIASTACK_BOX", "box"))
+    parser.add_argument("--pairs", type=int, default=PAIRS)
+    options = parser.parse_args(arguments)
+    described = ["git", "describe", "--always", "--dirty"]
+    commit = run(described, check=False).stdout.strip()
+    load_before = os.getloadavg()
+    there_before = state.load(options.box) is not None
+    try:
+        found = measure(options.box, options.pairs)
+    except (CheckError, SandboxError) as error:
+        print(f"scripts/bench tunnel: {error}", file=sys.stderr)
+        return 1
+    finally:
+        if not there_before:
+            lifecycle.down(options.box)
+    machine = {
+        "commit": commit,
+        "processors": os.cpu_count(),
+        "load_before": [round(one, 1) for one in load_before],
+        "load_after": [round(one, 1) for one in os.getloadavg()],
+        "pairs": options.pairs,
+    }
+    print("\n".join(table(found)))
+    print(json.dumps({"name": "tunnel", **machine, **summary(found)}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,299 @@
+"""Nothing leaves beside the tunnel: measured with packets, while Gluetun comes and goes.
+
+Probes sit in Gluetun's namespace from before its first instruction (inside/prober.py) and send what
+a dependent could send, and more: by routing and past it, over connections that began in the tunnel.
+Two taps look. On the bridge is what Gluetun's own wall let pass; it is reported, since that wall
+stands only once Gluetun runs. At the sink is what passed all walls, and there nothing may be. First
+each kind of packet must arrive there with the walls off, and through the tunnel with the walls on:
+a tap that cannot see is no proof.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+
+import host_settings
+import wall_configuration
+from checks import box, ground, leak_operations, leak_sink, leak_taps, leak_walls, runtime
+from checks.framework import Break, Context
+from checks.inside import prober
+from checks.leak_sink import BY_PORT, KINDS
+from checks.leak_taps import Seen, address_of, watched
+from checks.leak_walls import OWNER, without
+from sandbox.progress import say
+from settings import enabled
+
+NAME = "leaks"
+BUDGET_SECONDS = 150.0
+OPERATIONS, FULL_OPERATIONS, OPERATIONS_WITH_FAULT = 30, 1000, 12
+OPERATIONS_PER_WATCH = 50
+LOOK_SECONDS = 1.5
+WELL_SECONDS = 120.0
+STRANGER = "check-stranger"
+STRANGER_NUMBER = 251
+PORT_SECONDS = 5.0
+WATCH_SECONDS = 10.0
+KINDS_IPV4 = tuple(kind for kind in KINDS if kind != "ipv6")
+TUNNEL_IPV6 = f"docker exec {OWNER} ip -6 -o address show dev tun0 scope global"
+
+settle = ground.settle
+
+
+def prepare(context: Context) -> None:
+    """The common ground, and proof that each kind is seen, at the sink and through the tunnel."""
+    ground.prepare(context)
+    with watched(context, address_of(OWNER)) as seen:
+        time.sleep(LOOK_SECONDS)
+    # ProtonVPN gives no IPv6 address; then there is no way for it, which is the promise.
+    context.figure("tunnel_with_ipv6", box.succeeds(context.box, f"{TUNNEL_IPV6} | grep -q ."))
+    for kind in KINDS if context.figures["tunnel_with_ipv6"] else KINDS_IPV4:
+        context.control(f"{kind} through the tunnel", seen.sunk.inside[kind] > 0)
+    with (
+        leak_walls.gluetun_open(context),
+        leak_walls.second_wall_gone(context),
+        watched(context, address_of(OWNER)) as seen,
+    ):
+        time.sleep(LOOK_SECONDS)
+    for kind in KINDS:
+        context.control(f"{kind} at the sink with the walls off", seen.sunk.outside[kind] > 0)
+        context.control(f"{kind} on the bridge with the walls off", seen.bridge[kind] > 0)
+
+
+def gluetun_wall(context: Context) -> None:
+    """Gluetun's own wall, while it runs: nothing gets as far as the bridge."""
+    with context.planted(), watched(context, address_of(OWNER)) as seen:
+        time.sleep(LOOK_SECONDS)
+    if found := seen.on_bridge + seen.bridge[BY_PORT]:
+        context.violation(f"{found} packets passed Gluetun's own wall: {_told(seen.bridge)}")
+    _nothing_leaked(context, seen, "while Gluetun just ran")
+
+
+def second_wall(context: Context) -> None:
+    """With Gluetun's wall open, and a container on the bridge by mistake: the second wall holds.
+
+    What it has to let pass does pass: the tunnel, who may leave the bridge, and answers.
+    """
+    with context.planted(), leak_walls.gluetun_open(context), _stranger(context) as stranger:
+        with watched(context, address_of(OWNER), stranger) as seen:
+            time.sleep(LOOK_SECONDS)
+        _nothing_leaked(context, seen, "with Gluetun's wall open")
+        for kind in KINDS:
+            context.control(f"{kind} on the bridge, Gluetun's wall open", seen.bridge[kind] > 0)
+        context.figure("bridge_with_gluetun_open", seen.on_bridge)
+        # By design: providers have thousands of servers, and only their port is known.
+        context.figure("passed_by_the_port_of_the_endpoint", seen.sunk.outside[BY_PORT])
+        if not sum(seen.sunk.inside.values()):
+            context.violation("the second wall lets nothing through the tunnel")
+        _who_may_leaves(context)
+        _answers_pass(context)
+
+
+def names(context: Context) -> None:
+    """A resolver on the host's loopback: Docker forwards no name to it on a dependent's behalf."""
+    host = context.box
+    try:
+        with leak_walls.loopback_resolver(context):
+            control, since = f"msleak{secrets.token_hex(3)}", time.time()
+
+            def unseen() -> str:
+                box.run(host, f"getent hosts {control}.leak.example", check=False)
+                return "" if leak_sink.read(host, control, since).names["public"] else "no name"
+
+            runtime.wait_until("the sink sees what the host itself asks", unseen, WATCH_SECONDS)
+            context.control("a name that the host itself asks for", True)
+            with context.planted():
+                box.run(host, leak_operations.RECREATE)
+                with watched(context, address_of(OWNER)) as seen:
+                    time.sleep(2 * LOOK_SECONDS)
+            context.control("questions to 127.0.0.11", seen.sent["dns docker"] > 0)
+            _nothing_leaked(context, seen, "with a resolver on the host's loopback")
+    finally:
+        box.run(host, leak_operations.RECREATE)
+        runtime.wait_until_well(host, WELL_SECONDS, [OWNER])
+
+
+def operations(context: Context) -> None:
+    """Seeded stops, kills, pauses, recreations of Gluetun; of Docker; of the provider."""
+    count = FULL_OPERATIONS if context.full else OPERATIONS
+    wanted = leak_operations.sequence(
+        context.random, OPERATIONS_WITH_FAULT if context.break_name else count
+    )
+    bridge: Counter[str] = Counter()
+    through, namespaces, sent, by_port = 0, 0, 0, 0
+    with context.planted():
+        for start in range(0, len(wanted), OPERATIONS_PER_WATCH):
+            part = wanted[start : start + OPERATIONS_PER_WATCH]
+            with watched(context, address_of(OWNER)) as seen:
+                for number, operation in enumerate(part, start + 1):
+                    say(f"  {number}: {operation}")
+                    leak_operations.perform(context.box, operation, time.sleep)
+            _nothing_leaked(context, seen, f"in operations {start + 1} to {start + len(part)}")
+            bridge += seen.bridge
+            through += sum(seen.sunk.inside.values())
+            namespaces += len(seen.entered)
+            by_port += seen.sunk.outside[BY_PORT]
+            sent += seen.sent.total() + seen.refused.total()
+            context.control("packets through the tunnel", sum(seen.sunk.inside.values()) > 0)
+            context.control("several namespaces", len(seen.entered) > 1)
+    context.figure("operations", len(wanted))
+    context.figure("namespaces_from_their_first_instant", namespaces)
+    context.figure("probes", sent)
+    context.figure("arrived_through_the_tunnel", through)
+    context.figure("on_the_bridge", {kind: bridge[kind] for kind in (*KINDS, BY_PORT)})
+    context.figure("passed_by_the_port_of_the_endpoint_meanwhile", by_port)
+    took = runtime.wait_until_well(context.box, WELL_SECONDS)
+    context.figure("seconds_until_well_after", took)
+
+
+def _nothing_leaked(context: Context, seen: Seen, when: str) -> None:
+    """The bar: nothing of ours at the sink but through the tunnel."""
+    outside = seen.sunk.outside
+    if seen.sunk.leaked:
+        kinds = Counter({kind: outside[kind] for kind in KINDS})
+        kinds += Counter({f"name at {place}": n for place, n in seen.sunk.names.items()})
+        shown = [one for one in seen.sunk.shown if one.partition(":")[0] in KINDS]
+        context.violation(
+            f"{seen.sunk.leaked} packets left beside the tunnel {when}: {_told(kinds)}"
+            f" (such as {'; '.join(shown[:4])})"
+        )
+    if outside["other"]:
+        context.figure("others_at_the_sink", outside["other"])
+        say(f"  {'; '.join(one for one in seen.sunk.shown if one.startswith('other'))}")
+
+
+def _told(kinds: Counter[str]) -> str:
+    return ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()) if number)
+
+
+def _who_may_leaves(context: Context) -> None:
+    """A service marked `egress` reaches the internet."""
+    settings = host_settings.load(*runtime.SANDBOX_SETTINGS)
+    name = next(name for name, one in enabled(settings).items() if one.egress)
+    with watched(context, address_of(name)) as seen:
+        time.sleep(LOOK_SECONDS / 2)
+    if not seen.sunk.outside["tcp"]:
+        context.violation(f"{name} may leave the bridge, and the second wall does not let it")
+
+
+def _answers_pass(context: Context) -> None:
+    """A published port of a service that may not leave the bridge answers from outside."""
+    settings = host_settings.load(*runtime.SANDBOX_SETTINGS)
+    found = (
+        one
+        for one in enabled(settings).values()
+        if one.zone == "bridge" and one.published_port and not one.egress and not one.owner
+    )
+    service = next(found)
+    url = f"http://{context.box.box.address}:{service.published_port}/"
+    try:
+        with urllib.request.urlopen(url, timeout=PORT_SECONDS):  # noqa: S310 - our own address
+            return
+    except urllib.error.HTTPError:
+        return
+    except OSError as error:
+        context.violation(f"{service.name} does not answer from outside: {error}")
+
+
+@contextlib.contextmanager
+def _stranger(context: Context) -> Iterator[str]:
+    """A container that somebody attached to the bridge; yield its address."""
+    host = context.box
+    where = _stranger_address()
+    image = box.run(host, "docker inspect --format '{{.Image}}' ntfy").strip()
+    box.run(
+        host,
+        f"docker rm -f {STRANGER} >/dev/null 2>&1; docker run -d --name {STRANGER}"
+        # Its names as our compose files have it for whoever may not leave. A stranger's own
+        # container has the host ask for it, when the host's resolver is on its loopback.
+        f" --network {leak_taps.NETWORK} --ip {where} --dns {wall_configuration.NOWHERE}"
+        f" --entrypoint sleep {image} 600",
+    )
+    try:
+        yield where
+    finally:
+        box.run(host, f"docker rm -f {STRANGER}", check=False)
+
+
+def _stranger_address() -> str:
+    return f"{address_of(OWNER).rpartition('.')[0]}.{STRANGER_NUMBER}"
+
+
+@contextlib.contextmanager
+def egress_widened(context: Context) -> Iterator[None]:
+    """Gluetun and a container attached by mistake are among those who may leave."""
+    wider = f"{address_of(OWNER)}, {_stranger_address()}"
+    command = f"add element {leak_walls.TABLE} egress_ipv4 {{ {wider} }}"
+    with without("", also=[command])(context):
+        yield
+
+
+CASES = {
+    "gluetun-wall": gluetun_wall,
+    "second-wall": second_wall,
+    "names": names,
+    "operations": operations,
+}
+# As before Docker makes its interfaces: only source addresses tell whose a packet is.
+EMPTY_BRIDGES = (f"flush set {leak_walls.TABLE} bridges",)
+WIDER_PORTS = (f"add element {leak_walls.TABLE} endpoint_ports {{ 53, {prober.FIRST_PORT - 1} }}",)
+# Some rules stand in for each other: these are removed together with what would do their work.
+RULES = {
+    "rule-bridges": without(
+        "The rule by interface: packets with a source address of the tunnel leave.",
+        ("forward", ("iifname",)),
+    ),
+    "rule-subnets-ipv4": without(
+        "The rule by IPv4 source address, before Docker has made its interfaces.",
+        ("forward", ("subnets_ipv4",)),
+        also=EMPTY_BRIDGES,
+    ),
+    "rule-subnets-ipv6": without(
+        "The rule by IPv6 source address, before Docker has made its interfaces.",
+        ("forward", ("subnets_ipv6",)),
+        also=EMPTY_BRIDGES,
+    ),
+    "rules-drop": without(
+        "All that drops, in both families.",
+        ("owner", ("drop",)),
+        ("judge", ("drop",)),
+    ),
+    "rules-drop-ipv6": without(
+        "What drops IPv6, Gluetun's and everybody's.",
+        ("owner", ("owner_ipv6",)),
+        ("judge", ("other_ipv6",)),
+    ),
+    "rules-drop-others": without(
+        "What drops packets of those who may not leave: a container attached by mistake does.",
+        ("judge", ("drop",)),
+    ),
+    "rule-owners": without(
+        "The rule that knows Gluetun: its tunnel is cut.", ("judge", ("owners_ipv4",))
+    ),
+    "rule-endpoint": without(
+        "The rule that lets the tunnel's own packets pass: it is cut.",
+        ("owner", ("endpoint_ports",)),
+    ),
+    "rule-egress": without(
+        "The rule for those who may leave the bridge: they cannot.", ("judge", ("egress_ipv4",))
+    ),
+    "rule-replies": without(
+        "The rule for answers: published ports go silent.", ("judge", ("reply",))
+    ),
+    "egress-widened": egress_widened,
+    "endpoint-widened": without(
+        "More ports than the endpoint's are let through from Gluetun.", also=WIDER_PORTS
+    ),
+}
+BREAKS = {
+    "gluetun-open": Break("gluetun-wall", leak_walls.gluetun_open),
+    "wall-gone": Break("second-wall", leak_walls.second_wall_gone),
+    **{name: Break("second-wall", plant) for name, plant in RULES.items()},
+    "names-open": Break("names", leak_walls.names_open),
+    "wall-gone-in-operations": Break("operations", leak_walls.second_wall_gone),
+}
