@@ -12,12 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.internet_files import addresses
-
 from checks.box import Host
 from checks.framework import CheckError
 from checks.inside import prober, tap
 from sandbox import command, internet, names
+from sandbox.internet_files import addresses
 
 KINDS = ("tcp", "udp", "icmp", "dns", "ipv6")
 # What the wall lets pass by design where only the port of the VPN's servers is known.

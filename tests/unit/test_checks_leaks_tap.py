@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import struct
 
@@ -76,6 +77,8 @@ def tally() -> tap.Tally:
         (ETHERNET, ""),
         (ETHERNET + b"\x08\x00" + bytes(5), ""),
     ],
+    # Frames hold a process id, which would make another name for each worker.
+    ids=itertools.count(),
 )
 def test_each_packet_is_known_by_its_kind(frame: bytes, kind: str) -> None:
     counted = tally()
