@@ -77,7 +77,9 @@ class HostProgram(FactBase[Any]):
 
     def command(self, path: str, verb: str, unfit: bool = False) -> str:
         failed = " || echo null" if unfit else ""
-        return f"if test -x {path}; then {path} {verb}{failed}; else echo null; fi"
+        # What is sent is read in any case: writing it to a command that is over would be an error.
+        absent = "cat >/dev/null; echo null"
+        return f"if test -x {path}; then {path} {verb}{failed}; else {absent}; fi"
 
     def process(self, output: list[str]) -> Any:
         return json.loads("\n".join(output))
