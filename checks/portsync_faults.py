@@ -95,6 +95,9 @@ def _start(world: World, delay: float) -> None:
         world.running = True
         world.client.started = str(next(world.counter))
         world.set = world.disk.copy()
+        if world.set["port"] not in (0, world.ports_set[-1]):
+            # It begins with an older port, which may be Gluetun's by now.
+            world.ports_set.append(world.set["port"])
         world.failures = world.unsuccessful = 0
         world.banned_until = 0.0
         world.at(for_a_while(world, world.random.choice((0.0, 0.5, 3.0))), ready)
