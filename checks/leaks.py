@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import shlex
 import time
 import urllib.error
 import urllib.request
@@ -27,6 +28,7 @@ from checks.leak_sink import BY_PORT, KINDS
 from checks.leak_taps import Seen, address_of, watched
 from checks.leak_walls import OWNER, without
 from sandbox.progress import say
+from service import Service
 from settings import enabled
 
 NAME = "leaks"
@@ -92,6 +94,7 @@ def second_wall(context: Context) -> None:
             context.violation("the second wall lets nothing through the tunnel")
         _who_may_leaves(context)
         _answers_pass(context)
+        _neighbours_pass(context)
 
 
 def names(context: Context) -> None:
@@ -183,13 +186,7 @@ def _who_may_leaves(context: Context) -> None:
 
 def _answers_pass(context: Context) -> None:
     """A published port of a service that may not leave the bridge answers from outside."""
-    settings = host_settings.load(*runtime.SANDBOX_SETTINGS)
-    found = (
-        one
-        for one in enabled(settings).values()
-        if one.zone == "bridge" and one.published_port and not one.egress and not one.owner
-    )
-    service = next(found)
+    service = _kept_in()
     url = f"http://{context.box.box.address}:{service.published_port}/"
     try:
         with urllib.request.urlopen(url, timeout=PORT_SECONDS):  # noqa: S310 - our own address
@@ -198,6 +195,26 @@ def _answers_pass(context: Context) -> None:
         return
     except OSError as error:
         context.violation(f"{service.name} does not answer from outside: {error}")
+
+
+def _neighbours_pass(context: Context) -> None:
+    """One container reaches another on the bridge: the kernel may filter bridged packets too."""
+    service = _kept_in()
+    pid = box.run(context.box, f"docker inspect --format '{{{{.State.Pid}}}}' {STRANGER}").strip()
+    call = f"import socket; socket.create_connection(({address_of(service.name)!r}, {service.port}), 3)"
+    enter = f"nsenter --net --target {pid} python3 -c {shlex.quote(call)}"
+    if not box.succeeds(context.box, enter):
+        context.violation(f"{service.name} does not answer a container beside it")
+
+
+def _kept_in() -> Service:
+    """A service that may not leave the bridge, and has a published port."""
+    settings = host_settings.load(*runtime.SANDBOX_SETTINGS)
+    return next(
+        one
+        for one in enabled(settings).values()
+        if one.zone == "bridge" and one.published_port and not one.egress and not one.owner
+    )
 
 
 @contextlib.contextmanager
@@ -281,6 +298,11 @@ RULES = {
     ),
     "rule-egress": without(
         "The rule for those who may leave the bridge: they cannot.", ("judge", ("egress_ipv4",))
+    ),
+    "rules-neighbours": without(
+        "The rules for packets among ourselves: containers no longer reach each other.",
+        ("judge", ("oifname",)),
+        ("judge", ("daddr", "subnets_ipv4")),
     ),
     "rule-replies": without(
         "The rule for answers: published ports go silent.", ("judge", ("reply",))
