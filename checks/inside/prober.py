@@ -21,15 +21,14 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 NAMESPACES = "/run/docker/netns"
 DEVICE = b"eth0"
-SO_BINDTODEVICE = 25
-IP_TRANSPARENT = 19
+SO_BINDTODEVICE, IP_TRANSPARENT = 25, 19
 SIOCGIFADDR = 0x8915
-CLONE_NEWNET = 0x40000000
-IN_CREATE = 0x100
+CLONE_NEWNET, IN_CREATE = 0x40000000, 0x100
 WAIT_FOR_ADDRESS_SECONDS = 4.0
 # How long a namespace without its interface is still tried.
 GONE_SECONDS = 2.0
@@ -41,6 +40,7 @@ PENDING = 16
 EMBEDDED_RESOLVER = "127.0.0.11"
 
 Send = Callable[[str], None]
+Make = Callable[[], socket.socket]
 
 
 def checksum(data: bytes) -> int:
@@ -82,21 +82,13 @@ def number_of(canary: str) -> int:
     return int(canary.rpartition("-")[2])
 
 
-def datagrams(
-    family: int,
-    kind: int,
-    protocol: int,
-    bound: bool,
-    target: "tuple[str, int]",
-    pack: Any,
-    source: str = "",
-) -> Send:
+def datagrams(make: Make, target: "tuple[str, int]", pack: Callable[[str], bytes]) -> Send:
     """What sends one datagram; its socket is made anew after a failure."""
     held: list[socket.socket] = []
 
     def send(canary: str) -> None:
         if not held:
-            held.append(opened(family, kind, protocol, bound, source))
+            held.append(make())
         try:
             held[0].sendto(pack(canary), target)
         except OSError as error:
@@ -170,12 +162,13 @@ def ways(family: int, bound: bool, host: str, resolver: str) -> "dict[str, Send]
     def ask(canary: str) -> bytes:
         return question(number_of(canary), f"{canary}.leak.example")
 
-    datagram, raw = socket.SOCK_DGRAM, socket.SOCK_RAW
+    datagram = partial(opened, family, socket.SOCK_DGRAM, 0, bound)
+    raw = partial(opened, family, socket.SOCK_RAW, protocol, bound)
     return {
         "tcp": connections(family, bound, host),
-        "udp": datagrams(family, datagram, 0, bound, (host, UDP_PORT), str.encode),
-        "icmp": datagrams(family, raw, protocol, bound, (host, 0), ping),
-        "dns": datagrams(family, datagram, 0, bound, (resolver, 53), ask),
+        "udp": datagrams(datagram, (host, UDP_PORT), str.encode),
+        "icmp": datagrams(raw, (host, 0), ping),
+        "dns": datagrams(datagram, (resolver, 53), ask),
     }
 
 
@@ -193,8 +186,9 @@ def probes(targets: "dict[str, str]") -> "dict[str, list[tuple[str, Send]]]":
     docker = ways(four, False, host, EMBEDDED_RESOLVER)["dns"]
     # Where the second wall may know no more of the VPN's servers than their port.
     at_port, here = (host, int(targets["port"])), (host, UDP_PORT)
-    by_port = datagrams(four, datagram, 0, True, at_port, str.encode)
-    kept = datagrams(four, datagram, 0, True, here, str.encode, targets["tunnel"])
+    bound_there = partial(opened, four, datagram, 0, True)
+    by_port = datagrams(bound_there, at_port, str.encode)
+    kept = datagrams(partial(bound_there, targets["tunnel"]), here, str.encode)
     found["dns"].insert(1, ("docker", docker))
     found["tcp"].append(("flow", flow(socket.SOCK_STREAM, (host, FLOW_PORT))))
     found["udp"].append(("flow", flow(datagram, here)))
