@@ -10,24 +10,25 @@ a tap that cannot see is no proof.
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
-from collections.abc import Iterator
 
-import host_settings
-import wall_configuration
-from checks import box, ground, leak_operations, leak_sink, leak_taps, leak_walls, runtime
+from checks import (
+    box,
+    ground,
+    leak_neighbours,
+    leak_operations,
+    leak_rules,
+    leak_sink,
+    leak_walls,
+    runtime,
+)
 from checks.framework import Break, Context
-from checks.inside import prober
 from checks.leak_sink import BY_PORT, KINDS
 from checks.leak_taps import Seen, address_of, watched
-from checks.leak_walls import OWNER, without
+from checks.leak_walls import OWNER
 from sandbox.progress import say
-from settings import enabled
 
 NAME = "leaks"
 BUDGET_SECONDS = 150.0
@@ -35,9 +36,6 @@ OPERATIONS, FULL_OPERATIONS, OPERATIONS_WITH_FAULT = 30, 1000, 12
 OPERATIONS_PER_WATCH = 50
 LOOK_SECONDS = 1.5
 WELL_SECONDS = 120.0
-STRANGER = "check-stranger"
-STRANGER_NUMBER = 251
-PORT_SECONDS = 5.0
 WATCH_SECONDS = 10.0
 KINDS_IPV4 = tuple(kind for kind in KINDS if kind != "ipv6")
 TUNNEL_IPV6 = f"docker exec {OWNER} ip -6 -o address show dev tun0 scope global"
@@ -79,7 +77,11 @@ def second_wall(context: Context) -> None:
 
     What it has to let pass does pass: the tunnel, who may leave the bridge, and answers.
     """
-    with context.planted(), leak_walls.gluetun_open(context), _stranger(context) as stranger:
+    with (
+        context.planted(),
+        leak_walls.gluetun_open(context),
+        leak_neighbours.stranger(context) as stranger,
+    ):
         with watched(context, address_of(OWNER), stranger) as seen:
             time.sleep(LOOK_SECONDS)
         _nothing_leaked(context, seen, "with Gluetun's wall open")
@@ -90,8 +92,9 @@ def second_wall(context: Context) -> None:
         context.figure("passed_by_the_port_of_the_endpoint", seen.sunk.outside[BY_PORT])
         if not sum(seen.sunk.inside.values()):
             context.violation("the second wall lets nothing through the tunnel")
-        _who_may_leaves(context)
-        _answers_pass(context)
+        leak_neighbours.who_may_leaves(context)
+        leak_neighbours.answers_pass(context)
+        leak_neighbours.neighbours_pass(context)
 
 
 def names(context: Context) -> None:
@@ -171,129 +174,16 @@ def _told(kinds: Counter[str]) -> str:
     return ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()) if number)
 
 
-def _who_may_leaves(context: Context) -> None:
-    """A service marked `egress` reaches the internet."""
-    settings = host_settings.load(*runtime.SANDBOX_SETTINGS)
-    name = next(name for name, one in enabled(settings).items() if one.egress)
-    with watched(context, address_of(name)) as seen:
-        time.sleep(LOOK_SECONDS / 2)
-    if not seen.sunk.outside["tcp"]:
-        context.violation(f"{name} may leave the bridge, and the second wall does not let it")
-
-
-def _answers_pass(context: Context) -> None:
-    """A published port of a service that may not leave the bridge answers from outside."""
-    settings = host_settings.load(*runtime.SANDBOX_SETTINGS)
-    found = (
-        one
-        for one in enabled(settings).values()
-        if one.zone == "bridge" and one.published_port and not one.egress and not one.owner
-    )
-    service = next(found)
-    url = f"http://{context.box.box.address}:{service.published_port}/"
-    try:
-        with urllib.request.urlopen(url, timeout=PORT_SECONDS):  # noqa: S310 - our own address
-            return
-    except urllib.error.HTTPError:
-        return
-    except OSError as error:
-        context.violation(f"{service.name} does not answer from outside: {error}")
-
-
-@contextlib.contextmanager
-def _stranger(context: Context) -> Iterator[str]:
-    """A container that somebody attached to the bridge; yield its address."""
-    host = context.box
-    where = _stranger_address()
-    image = box.run(host, "docker inspect --format '{{.Image}}' ntfy").strip()
-    box.run(
-        host,
-        f"docker rm -f {STRANGER} >/dev/null 2>&1; docker run -d --name {STRANGER}"
-        # Its names as our compose files have it for whoever may not leave. A stranger's own
-        # container has the host ask for it, when the host's resolver is on its loopback.
-        f" --network {leak_taps.NETWORK} --ip {where} --dns {wall_configuration.NOWHERE}"
-        f" --entrypoint sleep {image} 600",
-    )
-    try:
-        yield where
-    finally:
-        box.run(host, f"docker rm -f {STRANGER}", check=False)
-
-
-def _stranger_address() -> str:
-    return f"{address_of(OWNER).rpartition('.')[0]}.{STRANGER_NUMBER}"
-
-
-@contextlib.contextmanager
-def egress_widened(context: Context) -> Iterator[None]:
-    """Gluetun and a container attached by mistake are among those who may leave."""
-    wider = f"{address_of(OWNER)}, {_stranger_address()}"
-    command = f"add element {leak_walls.TABLE} egress_ipv4 {{ {wider} }}"
-    with without("", also=[command])(context):
-        yield
-
-
 CASES = {
     "gluetun-wall": gluetun_wall,
     "second-wall": second_wall,
     "names": names,
     "operations": operations,
 }
-# As before Docker makes its interfaces: only source addresses tell whose a packet is.
-EMPTY_BRIDGES = (f"flush set {leak_walls.TABLE} bridges",)
-WIDER_PORTS = (f"add element {leak_walls.TABLE} endpoint_ports {{ 53, {prober.FIRST_PORT - 1} }}",)
-# Some rules stand in for each other: these are removed together with what would do their work.
-RULES = {
-    "rule-bridges": without(
-        "The rule by interface: packets with a source address of the tunnel leave.",
-        ("forward", ("iifname",)),
-    ),
-    "rule-subnets-ipv4": without(
-        "The rule by IPv4 source address, before Docker has made its interfaces.",
-        ("forward", ("subnets_ipv4",)),
-        also=EMPTY_BRIDGES,
-    ),
-    "rule-subnets-ipv6": without(
-        "The rule by IPv6 source address, before Docker has made its interfaces.",
-        ("forward", ("subnets_ipv6",)),
-        also=EMPTY_BRIDGES,
-    ),
-    "rules-drop": without(
-        "All that drops, in both families.",
-        ("owner", ("drop",)),
-        ("judge", ("drop",)),
-    ),
-    "rules-drop-ipv6": without(
-        "What drops IPv6, Gluetun's and everybody's.",
-        ("owner", ("owner_ipv6",)),
-        ("judge", ("other_ipv6",)),
-    ),
-    "rules-drop-others": without(
-        "What drops packets of those who may not leave: a container attached by mistake does.",
-        ("judge", ("drop",)),
-    ),
-    "rule-owners": without(
-        "The rule that knows Gluetun: its tunnel is cut.", ("judge", ("owners_ipv4",))
-    ),
-    "rule-endpoint": without(
-        "The rule that lets the tunnel's own packets pass: it is cut.",
-        ("owner", ("endpoint_ports",)),
-    ),
-    "rule-egress": without(
-        "The rule for those who may leave the bridge: they cannot.", ("judge", ("egress_ipv4",))
-    ),
-    "rule-replies": without(
-        "The rule for answers: published ports go silent.", ("judge", ("reply",))
-    ),
-    "egress-widened": egress_widened,
-    "endpoint-widened": without(
-        "More ports than the endpoint's are let through from Gluetun.", also=WIDER_PORTS
-    ),
-}
 BREAKS = {
     "gluetun-open": Break("gluetun-wall", leak_walls.gluetun_open),
     "wall-gone": Break("second-wall", leak_walls.second_wall_gone),
-    **{name: Break("second-wall", plant) for name, plant in RULES.items()},
+    **{name: Break("second-wall", plant) for name, plant in leak_rules.RULES.items()},
     "names-open": Break("names", leak_walls.names_open),
     "wall-gone-in-operations": Break("operations", leak_walls.second_wall_gone),
 }

@@ -21,25 +21,26 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 NAMESPACES = "/run/docker/netns"
 DEVICE = b"eth0"
-SO_BINDTODEVICE = 25
-IP_TRANSPARENT = 19
+SO_BINDTODEVICE, IP_TRANSPARENT = 25, 19
 SIOCGIFADDR = 0x8915
-CLONE_NEWNET = 0x40000000
-IN_CREATE = 0x100
+CLONE_NEWNET, IN_CREATE = 0x40000000, 0x100
 WAIT_FOR_ADDRESS_SECONDS = 4.0
 # How long a namespace without its interface is still tried.
 GONE_SECONDS = 2.0
 FLOW_SECONDS = 3.0
 # Ports that only probes go to: a SYN carries no text.
 FIRST_PORT, PORTS = 40000, 10000
+UDP_PORT, FLOW_PORT = FIRST_PORT - 1, 443
 PENDING = 16
 EMBEDDED_RESOLVER = "127.0.0.11"
 
 Send = Callable[[str], None]
+Make = Callable[[], socket.socket]
 
 
 def checksum(data: bytes) -> int:
@@ -81,21 +82,13 @@ def number_of(canary: str) -> int:
     return int(canary.rpartition("-")[2])
 
 
-def datagrams(
-    family: int,
-    kind: int,
-    protocol: int,
-    bound: bool,
-    target: "tuple[str, int]",
-    pack: Any,
-    source: str = "",
-) -> Send:
+def datagrams(make: Make, target: "tuple[str, int]", pack: Callable[[str], bytes]) -> Send:
     """What sends one datagram; its socket is made anew after a failure."""
     held: list[socket.socket] = []
 
     def send(canary: str) -> None:
         if not held:
-            held.append(opened(family, kind, protocol, bound, source))
+            held.append(make())
         try:
             held[0].sendto(pack(canary), target)
         except OSError as error:
@@ -158,62 +151,48 @@ def flow(kind: int, target: "tuple[str, int]") -> Send:
     return send
 
 
-def probes(targets: "dict[str, str]") -> "dict[str, list[tuple[str, Send]]]":
-    """Each kind with its ways."""
-    four, six = socket.AF_INET, socket.AF_INET6
-    datagram, raw = socket.SOCK_DGRAM, socket.SOCK_RAW
-    port = FIRST_PORT - 1
-
-    def text(canary: str) -> bytes:
-        return canary.encode()
+def ways(family: int, bound: bool, host: str, resolver: str) -> "dict[str, Send]":
+    """One way to send each protocol in one family."""
+    six = family == socket.AF_INET6
+    echo, protocol = (128, socket.IPPROTO_ICMPV6) if six else (8, socket.IPPROTO_ICMP)
 
     def ping(canary: str) -> bytes:
-        return echo_request(8, number_of(canary), canary.encode())
-
-    def ping6(canary: str) -> bytes:
-        return echo_request(128, number_of(canary), canary.encode())
+        return echo_request(echo, number_of(canary), canary.encode())
 
     def ask(canary: str) -> bytes:
         return question(number_of(canary), f"{canary}.leak.example")
 
-    found: dict[str, list[tuple[str, Send]]] = {
-        kind: [] for kind in ("tcp", "udp", "icmp", "dns", "ipv6")
+    datagram = partial(opened, family, socket.SOCK_DGRAM, 0, bound)
+    raw = partial(opened, family, socket.SOCK_RAW, protocol, bound)
+    return {
+        "tcp": connections(family, bound, host),
+        "udp": datagrams(datagram, (host, UDP_PORT), str.encode),
+        "icmp": datagrams(raw, (host, 0), ping),
+        "dns": datagrams(datagram, (resolver, 53), ask),
     }
-    host, host6 = targets["host"], targets["host6"]
+
+
+def probes(targets: "dict[str, str]") -> "dict[str, list[tuple[str, Send]]]":
+    """Each kind with its ways."""
+    found: dict[str, list[tuple[str, Send]]] = {"ipv6": []}
+    four, six, datagram = socket.AF_INET, socket.AF_INET6, socket.SOCK_DGRAM
+    host, resolver = targets["host"], targets["resolver"]
     for bound in (False, True):
         way = "eth0" if bound else "routed"
-        found["tcp"].append((way, connections(four, bound, host)))
-        found["udp"].append((way, datagrams(four, datagram, 0, bound, (host, port), text)))
-        found["icmp"].append(
-            (way, datagrams(four, raw, socket.IPPROTO_ICMP, bound, (host, 0), ping))
-        )
-        found["dns"].append(
-            (way, datagrams(four, datagram, 0, bound, (targets["resolver"], 53), ask))
-        )
-        found["ipv6"] += [
-            (f"udp-{way}", datagrams(six, datagram, 0, bound, (host6, port), text)),
-            (f"tcp-{way}", connections(six, bound, host6)),
-            (
-                f"icmp-{way}",
-                datagrams(six, raw, socket.IPPROTO_ICMPV6, bound, (host6, 0), ping6),
-            ),
-            (
-                f"dns-{way}",
-                datagrams(six, datagram, 0, bound, (targets["resolver6"], 53), ask),
-            ),
-        ]
-    found["dns"].insert(
-        1, ("docker", datagrams(four, datagram, 0, False, (EMBEDDED_RESOLVER, 53), ask))
-    )
-    found["tcp"].append(("flow", flow(socket.SOCK_STREAM, (host, 443))))
-    found["udp"].append(("flow", flow(datagram, (host, port))))
+        for kind, send in ways(four, bound, host, resolver).items():
+            found.setdefault(kind, []).append((way, send))
+        for kind, send in ways(six, bound, targets["host6"], targets["resolver6"]).items():
+            found["ipv6"].append((f"{kind}-{way}", send))
+    docker = ways(four, False, host, EMBEDDED_RESOLVER)["dns"]
     # Where the second wall may know no more of the VPN's servers than their port.
-    at_port = (host, int(targets["port"]))
-    found["udp"].append(("endpoint-port", datagrams(four, datagram, 0, True, at_port, text)))
-    found["udp"].append(
-        ("tunnel-address",
-         datagrams(four, datagram, 0, True, (host, port), text, targets["tunnel"]))
-    )  # fmt: skip
+    at_port, here = (host, int(targets["port"])), (host, UDP_PORT)
+    bound_there = partial(opened, four, datagram, 0, True)
+    by_port = datagrams(bound_there, at_port, str.encode)
+    kept = datagrams(partial(bound_there, targets["tunnel"]), here, str.encode)
+    found["dns"].insert(1, ("docker", docker))
+    found["tcp"].append(("flow", flow(socket.SOCK_STREAM, (host, FLOW_PORT))))
+    found["udp"].append(("flow", flow(datagram, here)))
+    found["udp"] += [("endpoint-port", by_port), ("tunnel-address", kept)]
     return found
 
 
