@@ -15,11 +15,12 @@ from settings import Settings, address, enabled, ipv6_address
 from settings.vpn_providers import ENDPOINT_ADDRESS, endpoint_port
 
 # Where Docker forwards the names it does not know, for whoever must not reach the internet: from
-# inside the container's namespace, to an address that leads nowhere (RFC 6666). Without it the
-# daemon asks the host's own resolver from the host's namespace, which no wall sees. Neither
-# 127.0.0.1 nor another loopback address would do for Gluetun: its own resolver listens on all of
-# them, and asks Docker for names without a dot, which would ask it, and so on.
-NOWHERE = "100::1"
+# inside the container's namespace, to a link-local address without a link, which the kernel refuses
+# at once and without a packet, whatever the namespace has of IPv6. Without it the daemon asks the
+# host's own resolver from the host's namespace, which no wall sees. A loopback address would not do
+# for Gluetun: its own resolver listens on all of them, and asks Docker for names without a dot,
+# which would ask it, and so on.
+NOWHERE = "fe80::1"
 
 
 def wall(settings: Settings) -> dict[str, Any]:

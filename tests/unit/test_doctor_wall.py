@@ -15,7 +15,7 @@ from mediastack import doctor_wall
 from mediastack.docker_client import Docker, NotReachable
 
 MADE = {
-    "described": {"gluetun": {"dns": ["100::1"]}, "seerr": {}},
+    "described": {"gluetun": {"dns": ["fe80::1"]}, "seerr": {}},
     "built_in": {},
     "other_mounts": {},
     "unread": [],
@@ -46,7 +46,7 @@ def test_way_of_a_gluetun_that_is_still_to_be_recreated_is_as_it_should_be() -> 
 
 @pytest.mark.parametrize(
     ("have", "problem"),
-    [(["100::1"], ""), ([], "whom the host asks"), (None, "whom"), (["9.9.9.9"], "9.9.9.9")],
+    [(["fe80::1"], ""), ([], "whom the host asks"), (None, "whom"), (["9.9.9.9"], "9.9.9.9")],
 )
 def test_container_that_was_made_with_other_name_servers(have: Any, problem: str) -> None:
     facts = house.facts() | {"made": copy.deepcopy(MADE)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -141,11 +142,16 @@ def test_docker_asks_nowhere_for_whoever_must_not_leave(tmp_path: Path) -> None:
     assert composed["gluetun"]["dns"] == [NOWHERE]
 
 
-def test_nowhere_is_neither_this_host_nor_a_neighbour() -> None:
-    nowhere = ipaddress.ip_address(NOWHERE)
-    assert nowhere in ipaddress.ip_network("100::/64")
-    assert not nowhere.is_loopback
-    assert not nowhere.is_link_local
+@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
+def test_nowhere_is_refused_by_the_kernel_before_any_packet(kind: socket.SocketKind) -> None:
+    assert not ipaddress.ip_address(NOWHERE).is_loopback
+    try:
+        out = socket.socket(socket.AF_INET6, kind)
+    except OSError:
+        return  # a kernel without IPv6 refuses even sooner
+    with out, pytest.raises(OSError, match="."):
+        out.setblocking(False)
+        out.connect((NOWHERE, 53))
 
 
 def test_egress_for_the_owner_is_refused_with_what_to_do(tmp_path: Path) -> None:
