@@ -14,22 +14,19 @@ What one sees of it: /run/mediastack/portsync.json, which `mediastack portsync-s
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from mediastack import atomic, clock, ledger, notify, portsync_look, portsync_step
+from mediastack import atomic, portsync_host, portsync_look, portsync_step
 from mediastack import config as configuration
 from mediastack.docker_client import Docker
-from mediastack.gluetun_client import Gluetun, GluetunError
+from mediastack.gluetun_client import GluetunError
 from mediastack.portsync_look import Facts
 from mediastack.portsync_step import Action, Observed, State
-from mediastack.qbittorrent_client import Client, LoginNeeded, QBittorrent, TorrentError
+from mediastack.qbittorrent_client import Client, LoginNeeded, TorrentError
 
-ACTOR = "portsync"
-SUBJECT = "qbittorrent"
 STIR_SECONDS = 0.5
 PASS_SECONDS = 3.0
 SOON_SECONDS = 1.0
@@ -38,8 +35,6 @@ SOON_SECONDS = 1.0
 ALERT_SECONDS = 120.0
 # Login, change, and the look at each, twice over.
 ROUNDS = 8
-PUBLISH_SECONDS = 60.0
-BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class House(Protocol):
@@ -193,59 +188,6 @@ def report(observed: Observed, state: State, *, agreed: bool) -> dict[str, Any]:
     }
 
 
-class Host:
-    """The real house."""
-
-    def __init__(self, config: Mapping[str, Any], watch: portsync_look.Watch) -> None:
-        vpn = config["vpn"]
-        self._gluetun = Gluetun(vpn["control_url"], vpn["control_key_file"])
-        self._client = QBittorrent(
-            vpn["torrent_url"], vpn["torrent_user"], vpn["torrent_password_file"]
-        )
-        self.now = boot_seconds
-        self.forwarded = self._gluetun.port
-        self.preferences = self._client.preferences
-        self.login = self._client.login
-        self.change = self._client.change
-        self.facts = watch.facts
-        self._state_file = state_file(config["paths"])
-        self._report_file = report_file(config["paths"])
-        self._shown: dict[str, Any] = {}
-        self._shown_at = 0.0
-        self._since = clock.timestamp()
-
-    def tell(self, action: Action) -> None:
-        """Into the spool, or into the ledger."""
-        if action["do"] == "tell":
-            title = action["title"]
-            priority = action["priority"]
-            notify.send(SUBJECT, title, action["message"], priority=priority, key=title)
-            return
-        ledger.append(
-            ACTOR,
-            SUBJECT,
-            action["outcome"],
-            cause=action["cause"],
-            duration_seconds=action["duration_seconds"],
-            details=action["details"],
-        )
-
-    def save(self, state: State) -> None:
-        """Replace portsync.json."""
-        atomic.write_json(self._state_file, state)
-
-    def publish(self, report: dict[str, Any]) -> None:
-        """Show it when it is another one, and now and then that we are there."""
-        now = self.now()
-        if report == self._shown and now - self._shown_at < PUBLISH_SECONDS:
-            return
-        if report.get("in_sync") != self._shown.get("in_sync"):
-            self._since = clock.timestamp()
-        self._shown, self._shown_at = report, now
-        times = {"since": self._since, "time": clock.timestamp(), "pid": os.getpid()}
-        atomic.write_json(self._report_file, {**report, **times})
-
-
 def main(arguments: list[str]) -> int:
     """Keep qBittorrent's port the forwarded one until ended; 0 at once when no port is wanted.
 
@@ -267,8 +209,9 @@ def until_changed(config: Mapping[str, Any], docker: Docker) -> None:
     """Work with this configuration until mediastack.toml is another file."""
     vpn, file = config["vpn"], configuration.file()
     watch = portsync_look.Watch(vpn, docker, file)
-    house = Host(config, watch)
-    state = portsync_step.of_this_boot(atomic.read_json(state_file(config["paths"]), {}), boot())
+    house = portsync_host.Host(config, watch)
+    kept = atomic.read_json(portsync_host.state_file(config["paths"]), {})
+    state = portsync_step.of_this_boot(kept, portsync_host.boot())
     worker = Portsync(
         house,
         state,
@@ -292,24 +235,3 @@ def until_changed(config: Mapping[str, Any], docker: Docker) -> None:
             if seen[0] != stirring[0]:
                 next_pass = 0.0
         time.sleep(STIR_SECONDS)
-
-
-def boot_seconds() -> float:
-    """Seconds since boot, sleep of the machine included; no clock setting moves them."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def boot() -> str:
-    """Return what is another text after each boot of the machine."""
-    with open(BOOT_ID, encoding="ascii") as stream:
-        return stream.read().strip()
-
-
-def state_file(paths: Mapping[str, str]) -> str:
-    """Return where the state of the last round is kept."""
-    return os.path.join(paths["state"], "portsync.json")
-
-
-def report_file(paths: Mapping[str, str]) -> str:
-    """Return where one sees how things are."""
-    return os.path.join(paths["runtime"], "portsync.json")

@@ -15,7 +15,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mediastack import atomic, portsync
+from mediastack import atomic, portsync_host
 from mediastack import config as configuration
 
 NOTHING: dict[str, Any] = {
@@ -42,8 +42,8 @@ def main(arguments: list[str]) -> int:
 
 def read(config: Mapping[str, Any], proc: str = "/proc") -> dict[str, Any]:
     """Return what is described above."""
-    enabled = bool(config["vpn"].get("port_forwarding"))
-    said = atomic.read_json(portsync.report_file(config["paths"]), dict(NOTHING))
+    enabled = bool(config.get("vpn", {}).get("port_forwarding"))
+    said = atomic.read_json(portsync_host.report_file(config["paths"]), dict(NOTHING))
     pid = said.pop("pid", 0)
     running = bool(pid) and _is_portsync(f"{proc}/{pid}/cmdline")
     in_sync = bool(said["in_sync"]) and running

@@ -8,10 +8,11 @@ is set can stretch or cut; a state of another boot keeps only what was told.
 
 Listening anew: sockets of a torrent client are bound to the tunnel's device. When Gluetun rebuilds
 its tunnel, that device is another one of the same name, and a client that does not notice stays on
-a dead one for ever, with the right number in its settings (Gluetun's issue 1407). Setting the same
-port again is no change and does nothing. So when the device's index is another one than that on
-which the port was last set, or when nobody listens there at all, the port is set to 0 (any), and
-the difference that this makes is mended in the next moment, as every other.
+a dead one for ever, with the right number in its settings (Gluetun's issue 1407; qBittorrent 5.1
+noticed each time it was tried here, which is no promise, and a quarter of a second costs little).
+Setting the same port again is no change and does nothing. So when the device's index is another one
+than that on which the port was last set, or when nobody listens there at all, the port is set to 0
+(any), and the difference that this makes is mended in the next moment, as every other.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from __future__ import annotations
 import copy
 from typing import Any, TypedDict
 
-from mediastack import portsync_login
+from mediastack import portsync_alarms, portsync_login
 from mediastack.qbittorrent_client import Client
 
 # Nobody listens yet for a moment after a change.
@@ -99,8 +100,8 @@ def step(
     state["login"] = portsync_login.settle(state["login"], observed, now)
     # One alarm for one cause: time with a refused password does not count for the others.
     refused = "login" in state["told"]
-    _alarm_login(actions, state)
-    _alarm_port(actions, state, observed, now, alarm_seconds)
+    portsync_alarms.login(actions, state)
+    portsync_alarms.no_port(actions, state, observed, now, alarm_seconds)
     client, forwarded = observed["client"], observed["forwarded"]
     if not forwarded:
         state["since"].pop("client", None)
@@ -119,7 +120,9 @@ def step(
     if refused:
         state["since"].pop("client", None)
     else:
-        _alarm_client(actions, state, observed, now, agreed=agreed, alarm_seconds=alarm_seconds)
+        portsync_alarms.not_set(
+            actions, state, observed, now, agreed=agreed, alarm_seconds=alarm_seconds
+        )
     return actions, state
 
 
@@ -211,7 +214,7 @@ def _tell_change(
         else:
             state["mends"] = [*state["mends"], now][-FIGHT_MENDS - 1 :]
         if len(state["mends"]) > FIGHT_MENDS and not setting["anew"]:
-            _raise(
+            portsync_alarms.put_out(
                 actions,
                 state,
                 "fight",
@@ -241,102 +244,3 @@ def _tell_change(
                 "priority": 3,
             }
         )
-
-
-def _alarm_port(
-    actions: list[Action], state: State, observed: Observed, now: float, alarm_seconds: float
-) -> None:
-    """No port for long although Gluetun runs: told once, and once when there is one."""
-    if observed["forwarded"]:
-        state["since"].pop("port", None)
-        port = observed["forwarded"]
-        _resolve(actions, state, "port", "Gluetun has a forwarded port again", f"It is {port}.")
-        return
-    if observed["owner"] == "":
-        # Stopped: that is not about its port, and others tell it.
-        state["since"].pop("port", None)
-        return
-    since = state["since"].setdefault("port", now)
-    if now - since >= alarm_seconds:
-        why = observed["trouble"] or "its VPN server forwards none"
-        _raise(
-            actions,
-            state,
-            "port",
-            "Gluetun has no forwarded port",
-            f"For {alarm_seconds / 60:.0f} minutes: {why}. Torrents go on, but nobody can connect "
-            "to them; see: stack-manage.sh downloads logs gluetun",
-        )
-
-
-def _alarm_client(
-    actions: list[Action],
-    state: State,
-    observed: Observed,
-    now: float,
-    *,
-    agreed: bool,
-    alarm_seconds: float,
-) -> None:
-    """A port that does not get into qBittorrent for as long, although its container runs."""
-    if agreed:
-        for alarm in ("client", "fight" if not state["mends"] else ""):
-            _resolve(
-                actions, state, alarm, "qBittorrent's port is right again",
-                f"It listens on {observed['forwarded']}.",
-            )  # fmt: skip
-    if agreed or observed["torrent"] == "":
-        state["since"].pop("client", None)
-        return
-    since = state["since"].setdefault("client", now)
-    if now - since >= alarm_seconds:
-        why = observed["trouble"] or "it does not take it"
-        _raise(
-            actions,
-            state,
-            "client",
-            "qBittorrent has the wrong port",
-            f"Gluetun forwards {observed['forwarded']}, and for {alarm_seconds / 60:.0f} minutes "
-            f"it could not be set: {why}. See: stack-manage.sh downloads logs qbittorrent",
-        )
-
-
-def _alarm_login(actions: list[Action], state: State) -> None:
-    login = state["login"]
-    if login["stuck"]:
-        _raise(
-            actions,
-            state,
-            "login",
-            "qBittorrent refuses our password",
-            f"{login['stuck']}. The forwarded port cannot be set. Put the password that "
-            "qBittorrent has into secrets/qbittorrent/web_password, or set that one in its web "
-            "interface; then: stack-manage.sh downloads restart qbittorrent",
-        )
-    else:
-        _resolve(
-            actions,
-            state,
-            "login",
-            "qBittorrent takes our password again",
-            "The port is set again.",
-        )
-
-
-def _raise(actions: list[Action], state: State, alarm: str, title: str, message: str) -> None:
-    if alarm not in state["told"]:
-        state["told"] = [*state["told"], alarm]
-        actions.append({"do": "tell", "title": title, "message": message, "priority": 4})
-        actions.append(_alert("alert", title))
-
-
-def _resolve(actions: list[Action], state: State, alarm: str, title: str, message: str) -> None:
-    if alarm in state["told"]:
-        state["told"] = [one for one in state["told"] if one != alarm]
-        actions.append({"do": "tell", "title": title, "message": message, "priority": 3})
-        actions.append(_alert("resolved", title))
-
-
-def _alert(outcome: str, cause: str) -> Action:
-    plain: Action = {"do": "record", "outcome": outcome, "cause": cause}
-    return plain | {"duration_seconds": 0.0, "details": None}

@@ -30,6 +30,7 @@ FAULTS = {
     "uninstall": ("careless", "config stays, and it is gone"),
     "drift": ("silent-dry", "--dry does not name"),
     "upgrade": ("forgets-a-container", "upgrade-check does not name ntfy"),
+    "portsync": ("trusts-its-memory", "the ports have differed for 5 s"),
     "interrupt": ("in-place", "is half a file after"),
 }
 

@@ -1,4 +1,4 @@
-"""The loop: rounds until all is done, saved before done, and nothing kept in memory that matters."""
+"""The loop: rounds until all is done, saved before done, nothing that matters in memory alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ import pytest
 from http_house import Answer, Seen, Server
 from test_portsync_look import FakeDocker, container
 
-from mediastack import ledger, portsync, portsync_look, portsync_status, portsync_step
+from mediastack import (
+    ledger,
+    portsync,
+    portsync_host,
+    portsync_look,
+    portsync_status,
+    portsync_step,
+)
 from mediastack.gluetun_client import GluetunError
 from mediastack.qbittorrent_client import LoginNeeded, TorrentError
 
@@ -187,9 +194,9 @@ def test_through_real_http_the_port_is_set_written_down_and_shown(
     assert [one["outcome"] for one in ledger.read()][0] == "port changed"
     spool = Path(deployed["paths"]["state"]) / "spool" / "new"
     assert len(list(spool.iterdir())) == 1
-    said = json.loads(Path(portsync.report_file(deployed["paths"])).read_text())
+    said = json.loads(Path(portsync_host.report_file(deployed["paths"])).read_text())
     assert said["in_sync"] is True and said["forwarded_port"] == said["listen_port"] == 40000
-    state = Path(portsync.state_file(deployed["paths"])).read_text()
+    state = Path(portsync_host.state_file(deployed["paths"])).read_text()
     assert "password=password" not in state and "SID" not in state
 
 
@@ -205,7 +212,7 @@ def test_off_it_ends_at_once_and_cleanly(
 def test_the_status_believes_only_a_portsync_that_runs(
     deployed: dict[str, Any], tmp_path: Path
 ) -> None:
-    file = Path(portsync.report_file(deployed["paths"]))
+    file = Path(portsync_host.report_file(deployed["paths"]))
     assert portsync_status.read(deployed)["running"] is False
     said = {**portsync_status.NOTHING, "in_sync": True, "forwarded_port": 7, "listen_port": 7}
     file.write_text(json.dumps({**said, "error": "", "pid": 4711}))
@@ -219,5 +226,5 @@ def test_the_status_believes_only_a_portsync_that_runs(
 
 
 def test_the_boot_has_a_name_and_a_time() -> None:
-    assert portsync.boot() == portsync.boot() and portsync.boot_seconds() > 0
+    assert portsync_host.boot() == portsync_host.boot() and portsync_host.boot_seconds() > 0
     assert portsync_look.identity("/nowhere") == ""

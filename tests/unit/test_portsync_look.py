@@ -116,6 +116,18 @@ def test_the_device_is_found_by_the_kernels_list(tmp_path: Path) -> None:
     assert portsync_look.device("/proc/self/net/igmp", "lo") == index
 
 
+def test_listeners_come_first_and_no_further_is_read(tmp_path: Path) -> None:
+    title = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"
+    one = (
+        "   {}: 0200000A:{:04X} 00000000:0000 {} 00000000:00000000 00:00000000 00000000  1000 0 7\n"
+    )
+    lines = [one.format(n, 40000 + n, "0A") for n in range(20)]
+    lines += [one.format(20, 50000, "01"), one.format(21, 60000, "0A")]
+    (tmp_path / "tcp").write_text(title + "".join(lines))
+    for port, seen in ((40000, True), (40019, True), (50000, False), (60000, False)):
+        assert portsync_look.listening(str(tmp_path), port) is seen
+
+
 def test_who_listens_is_seen_and_what_cannot_be_seen_is_unknown(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

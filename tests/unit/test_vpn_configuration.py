@@ -96,9 +96,8 @@ def test_with_a_port_the_unit_is_wanted_and_placed(tmp_path: Path) -> None:
     assert {"name": vpn_configuration.UNIT, "kind": "service"} in config["units"]
     assert f"/etc/systemd/system/{vpn_configuration.UNIT}" in found
     assert config["vpn"]["no_port_alarm_seconds"] == 180
-    assert host_configuration.UNITS == tuple(
-        (one["name"], one["kind"]) for one in config["units"][: len(host_configuration.UNITS)]
-    )
+    first = config["units"][: len(host_configuration.UNITS)]
+    assert tuple((one["name"], one["kind"]) for one in first) == host_configuration.UNITS
 
 
 def test_qbittorrent_asks_everybody_for_a_password_and_opens_no_port_itself() -> None:
