@@ -97,10 +97,8 @@ class World:
         """Something happened: the five seconds begin anew."""
         self.good_since = self.now if self.good() else None
         self.agreed_since = None
-        if not self.port:
-            self.lost_at = self.now if self.lost_at is None else self.lost_at
-        else:
-            self.lost_at = None
+        lost_at = self.now if self.lost_at is None else self.lost_at
+        self.lost_at = None if self.port else lost_at
         if self.good_since is not None:
             self.at_check()
         portless = self.gluetun.mode != "" or self.key != self.key_file or not self.port
@@ -135,6 +133,8 @@ class World:
             and self.client.mode == ""
             and (self.password == self.password_file or self.cookie == self.session != 0)
             and self.unsuccessful < BAN_FAILURES - 1
+            # A try that was counted and, killed, never made.
+            and self.saved.get("login", {}).get("tries", 0) < BAN_FAILURES - 1
         )
 
     def equal(self) -> bool:

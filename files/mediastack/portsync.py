@@ -143,6 +143,9 @@ class Portsync:
             interface=self._interface,
             alarm_seconds=self._alarm_seconds,
         )
+        if self._state["port"] != before["port"]:
+            # Killed while it tells, it must not take the port before for the one last told.
+            self._house.save({**before, "port": None})
         for action in actions:
             if action["do"] in ("tell", "record"):
                 self._house.tell(action)

@@ -84,8 +84,25 @@ def test_one_pass_logs_in_sets_and_tells_each_saved_before_it_is_made() -> None:
     house = FakeHouse()
     assert worker(house).make_pass() == portsync.PASS_SECONDS
     values = {"listen_port": 40000, "random_port": False}
-    assert house.diary == ["save", "login", "save", values, "record", "tell", "save"]
+    assert house.diary == ["save", "login", "save", values, "save", "record", "tell", "save"]
     assert house.report["in_sync"] and house.report["listen_port"] == 40000
+
+
+def test_killed_while_it_tells_it_tells_the_next_port_whatever_that_is() -> None:
+    house, saved = FakeHouse(), []
+    house.session = True
+    working = worker(house)
+    working.make_pass()
+    house.save = saved.append  # type: ignore[method-assign]
+
+    def die(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    house.tell = die  # type: ignore[method-assign]
+    house.port = 50000
+    with pytest.raises(KeyboardInterrupt):
+        working.make_pass()
+    assert saved[-1]["port"] is None
 
 
 def test_the_next_pass_does_nothing_and_sees_what_changed_by_itself() -> None:
