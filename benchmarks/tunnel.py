@@ -1,9 +1,10 @@
 """What the second wall costs: throughput through the real tunnel, with the wall and without it.
 
 From Gluetun's namespace, as a dependent, to the sandbox's public internet and back, in pairs whose
-order alternates (ABBA, BAAB), so a machine that warms up or gets busy favours neither. The cost is one minus the
-median of the pairs' ratios, with a bootstrap interval; the target has to hold for the whole
-interval, since a median alone may be luck. What missed says so. The box must be up, or is made.
+order alternates (ABBA, BAAB), so a machine that warms up or gets busy favours neither. The cost is
+one minus the median of the pairs' ratios, with a bootstrap interval; the target has to hold for the
+whole interval, since a median alone may be luck. What missed says so. The box must be up, or is
+made.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def speeds(host: Host) -> Speeds:
 
 def pair(context: Context, *, with_first: bool) -> Pair:
     """(with the wall, without it), each twice: ABBA, so that a steady drift cancels out."""
-    with_wall, without = [], []
+    with_wall: list[Speeds] = []
+    without: list[Speeds] = []
 
     def standing(times: int) -> None:
         with_wall.extend(speeds(context.box) for _ in range(times))
