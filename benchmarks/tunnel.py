@@ -1,9 +1,10 @@
 """What the second wall costs: throughput through the real tunnel, with the wall and without it.
 
 From Gluetun's namespace, as a dependent, to the sandbox's public internet and back, in pairs whose
-order alternates, so a machine that warms up or gets busy favours neither. The cost is one minus the
-median of the pairs' ratios, with a bootstrap interval; the target has to hold for the whole
-interval, since a median alone may be luck. What missed says so. The box must be up, or is made.
+order alternates (ABBA, BAAB), so a machine that warms up or gets busy favours neither. The cost is
+one minus the median of the pairs' ratios, with a bootstrap interval; the target has to hold for the
+whole interval, since a median alone may be luck. What missed says so. The box must be up, or is
+made.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import json
 import os
 import statistics
 import sys
-from contextlib import ExitStack
 
 from benchmarks import intervals
 from benchmarks.table import Row, summary, table
@@ -50,14 +50,27 @@ def speeds(host: Host) -> Speeds:
 
 
 def pair(context: Context, *, with_first: bool) -> Pair:
-    """(with the wall, without it), measured in this order or the other."""
-    measured: dict[bool, Speeds] = {}
-    for standing in (with_first, not with_first):
-        with ExitStack() as stack:
-            if not standing:
-                stack.enter_context(leak_walls.second_wall_gone(context))
-            measured[standing] = speeds(context.box)
-    return measured[True], measured[False]
+    """(with the wall, without it), each twice: ABBA, so that a steady drift cancels out."""
+    with_wall: list[Speeds] = []
+    without: list[Speeds] = []
+
+    def standing(times: int) -> None:
+        with_wall.extend(speeds(context.box) for _ in range(times))
+
+    def gone(times: int) -> None:
+        with leak_walls.second_wall_gone(context):
+            without.extend(speeds(context.box) for _ in range(times))
+
+    outer, inner = (standing, gone) if with_first else (gone, standing)
+    outer(1)
+    inner(2)
+    outer(1)
+    return mean(with_wall), mean(without)
+
+
+def mean(measured: list[Speeds]) -> Speeds:
+    """The mean of several measurements, in each direction."""
+    return {way: statistics.fmean(one[way] for one in measured) for way in DIRECTIONS}
 
 
 def rows(pairs: list[Pair]) -> list[Row]:

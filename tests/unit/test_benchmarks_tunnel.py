@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from benchmarks import tunnel
 from benchmarks.table import summary
 from benchmarks.tunnel import MEGABIT, Pair
+from checks.framework import Context
 
 
 def pairs(*costs: float) -> list[Pair]:
@@ -33,3 +38,27 @@ def test_a_good_median_of_wild_figures_misses_by_its_interval() -> None:
     found = summary(tunnel.rows(pairs(-20, -15, -10, -5, 1, 1, 8, 12, 16, 20)))
     assert found["figures"]["down_cost"] <= tunnel.TARGET_PERCENT
     assert found["missed"] == ["down_cost_most", "up_cost_most"]
+
+
+@pytest.mark.parametrize(("with_first", "order"), [(True, "+--+"), (False, "-++-")])
+def test_a_drift_of_the_machine_favours_neither(
+    with_first: bool, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[str] = []
+    standing = [True]
+
+    @contextlib.contextmanager
+    def gone(_context: Context) -> Iterator[None]:
+        standing[0] = False
+        yield
+        standing[0] = True
+
+    def speeds(_host: Any) -> dict[str, float]:
+        measured.append("+" if standing[0] else "-")
+        return dict.fromkeys(tunnel.DIRECTIONS, 100.0 - len(measured))
+
+    monkeypatch.setattr(tunnel.leak_walls, "second_wall_gone", gone)
+    monkeypatch.setattr(tunnel, "speeds", speeds)
+    walled, free = tunnel.pair(Context("tunnel"), with_first=with_first)
+    assert "".join(measured) == order
+    assert walled == free
