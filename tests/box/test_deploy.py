@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import signal
@@ -157,7 +158,8 @@ def elsewhere(host: Host, listener: socket.socket, settings: Path, secrets: Path
 def secrets(tmp_path: Path) -> Path:
     path = tmp_path / "secrets.toml"
     path.touch(0o600)
-    path.write_text(f'[gluetun]\nwireguard_private_key = "{"A" * 43}="\n')
+    key = base64.b64encode(bytes(range(32))).decode()
+    path.write_text(f'[gluetun]\nwireguard_private_key = "{key}"\n')
     return path
 
 
