@@ -14,6 +14,7 @@ PROTOCOLS = {TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMPV6: "icmpv6", 2: "igmp"}
 # Neighbour discovery, router discovery and multicast listeners: every link has them.
 LINK_TYPES = {130, 131, 132, 133, 134, 135, 136, 137, 143}
 EXTENSIONS = {0, 43, 44, 60}
+UNREACHABLE = 3
 SYN, ACK = 0x02, 0x10
 
 
@@ -56,6 +57,19 @@ def _ipv6(packet: bytes) -> dict[str, Any] | None:
     return {**found, "length": 40 + int.from_bytes(packet[4:6], "big")}
 
 
+def _is_from_endpoint(packet: bytes) -> bool:
+    """Whether the packet that an ICMP error is about was WireGuard's, from the endpoint.
+
+    A tunnel that was just taken down answers the provider's late packets so: no data of anybody.
+    """
+    if len(packet) < 28 or packet[9] != UDP:
+        return False
+    header = (packet[0] & 15) * 4
+    source = str(ipaddress.IPv4Address(packet[12:16]))
+    port = int.from_bytes(packet[header : header + 2], "big")
+    return (source, port) == (addresses.ENDPOINT, addresses.WIREGUARD_PORT)
+
+
 def _transport(source: str, destination: str, number: int, content: bytes) -> dict[str, Any]:
     found: dict[str, Any] = {
         "source": source,
@@ -67,6 +81,8 @@ def _transport(source: str, destination: str, number: int, content: bytes) -> di
         found["destination_port"] = int.from_bytes(content[2:4], "big")
     elif number in (ICMP, ICMPV6) and content:
         found["type"] = content[0]
+        if number == ICMP and content[0] == UNREACHABLE:
+            found["about_tunnel"] = _is_from_endpoint(content[8:])
     if number == TCP and len(content) >= 14:
         found["opens"] = content[13] & (SYN | ACK) == SYN
     if 53 in (found.get("source_port"), found.get("destination_port")):

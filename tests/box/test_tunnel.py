@@ -92,7 +92,9 @@ def tunnel(host: Host) -> Iterator[Host]:
     """The deployed box, its Gluetun quick to notice; as it was afterwards."""
     box.run(host, f"cat >{CONTROL_FILE}", stdin=json.dumps(QUICK))
     internet.control(host.name, "tunnel", "on")
-    until("the tunnel is up", lambda: well(host))
+    # A provider that was made anew knows no session: the client notices after some 15 seconds.
+    fetch = f"docker exec gluetun wget -q -T 2 -O /dev/null http://{PUBLIC}/ip 2>/dev/null"
+    until("the tunnel is up", lambda: well(host) and box.succeeds(host, fetch), 60)
     yield host
     internet.control(host.name, "tunnel", "on")
     internet.control(host.name, "port", "41234")

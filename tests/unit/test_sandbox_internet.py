@@ -111,6 +111,20 @@ def test_a_packet_to_the_endpoint_s_port_is_the_tunnel_s_and_no_other_is() -> No
         assert not other["wireguard"]
 
 
+def test_an_error_about_a_late_packet_of_the_endpoint_is_told_from_others() -> None:
+    def about(source: str, port: int) -> object:
+        inner = ipv4(17, BOX, struct.pack("!HHHH", port, 4000, 8, 0))[14:]
+        inner = inner[:12] + ipaddress.IPv4Address(source).packed + inner[16:]
+        found = packets.record(ipv4(1, ENDPOINT, b"\x03\x03" + bytes(6) + inner), 1.0)
+        assert found is not None
+        assert not found["wireguard"]
+        return found["about_tunnel"]
+
+    assert about(ENDPOINT, PORT) is True
+    assert about(ENDPOINT, 53) is False
+    assert about("203.0.113.53", PORT) is False
+
+
 def query(name: str, kind: int = 1) -> bytes:
     labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
     return b"\x12\x34\x01\x00\x00\x01" + bytes(6) + labels + struct.pack("!BHH", 0, kind, 1)
