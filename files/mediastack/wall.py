@@ -88,6 +88,7 @@ class Keeper:
         self.config: dict[str, Any] | None = None
         self.stamp: tuple[int, int] | None = None
         self.whole_at = clock()
+        self.said = ""
 
     def look(self) -> None:
         """Compare, mend what differs, tell of it. Raise nothing that the machine can cause."""
@@ -109,6 +110,7 @@ class Keeper:
         except (nft.NftError, KeyError, ValueError, TypeError) as error:
             self._failed(error)
             return
+        self.said = ""
         now = self.clock()
         told, state = wall_step.stands(
             found, why, self.state, seconds=now - started, since=now - self.whole_at
@@ -149,8 +151,10 @@ class Keeper:
         self.stamp = stamp
 
     def _failed(self, error: Exception) -> None:
-        if str(error) != self.state["failing"]:
+        # Once in the journal of each start; it would be the same line every five seconds.
+        if str(error) != self.said:
             print(f"mediastack wall: {error}", file=sys.stderr)
+        self.said = str(error)
         told, state = wall_step.fails(str(error), self.state)
         for one in told:
             tell(one)

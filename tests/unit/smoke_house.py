@@ -13,11 +13,10 @@ from typing import Any
 import render
 import wall_configuration
 from host_configuration import HELPER_UNITS, PROGRAM
-from mediastack import wall_rules, wall_state
 from settings import address
 from tests.smoke import expected as wanted
 from tests.smoke.expected import Expected
-from tests.unit import settings_house
+from tests.unit import settings_house, smoke_house_wall
 
 DIGEST = "sha256:" + "a" * 64
 HOST_NAMESPACE = 1
@@ -146,8 +145,8 @@ def observed(expected: Expected) -> dict[str, Any]:
         "digests": digests(expected),
         "unfilled": {},
         "links_inside": {"sonarr": "", "radarr": ""},
-        "packet_filter": packet_filter(expected),
-        "wall": second_wall(expected),
+        "packet_filter": smoke_house_wall.packet_filter(expected),
+        "wall": smoke_house_wall.second_wall(expected),
         "proxies": {
             name: dict(questions)
             for kind in sockets
@@ -169,36 +168,6 @@ def digests(expected: Expected) -> dict[str, str]:
         f"{one['service']}/{one['name']}": one["source"] or f"{one['service']}/{one['name']}"
         for one in expected.config["secrets"]
     }
-
-
-def packet_filter(expected: Expected) -> str:
-    """What iptables-save prints of Docker's rules, in short."""
-    ports = [
-        f"-A DOCKER -d 192.0.2.1/32 -p tcp -m tcp --dport {port.split(':')[1]} -j DNAT --to x"
-        for name in expected.services
-        for port in expected.ports(name)
-    ]
-    subnet = expected.config["network"]["subnet"]
-    return "\n".join(
-        [
-            "-A FORWARD -j DOCKER-USER",
-            f"-A POSTROUTING -s {subnet} ! -o br-1 -j MASQUERADE",
-            "-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER",
-            *ports,
-        ]
-    )
-
-
-def second_wall(expected: Expected) -> dict[str, Any]:
-    """What nft lists: the table, with handles, each counter with what it counted."""
-    seen = wall_state.nothing() | {"bridges": [f"br-{'0' * 12}"]}
-    objects = wall_rules.wanted(wall_state.wall(expected.config, seen))
-    listed = []
-    for handle, one in enumerate(objects):
-        ((kind, content),) = one.items()
-        listed.append({kind: {**content, "handle": handle}})
-    table = {"table": {"family": "inet", "name": "mediastack_wall", "handle": 1}}
-    return {"nftables": [{"metainfo": {"version": "1.1.3"}}, table, *listed]}
 
 
 def unit(name: str, release: str) -> dict[str, str]:

@@ -133,6 +133,9 @@ def test_nft_that_fails_is_told_once_tried_again_and_its_end_is_told(
         keeper.look()
     assert outcomes(tmp_path) == ["down"]
     assert capsys.readouterr().err.count("no") == 1
+    keeper = Keeper(keeper.path)
+    keeper.look()
+    assert capsys.readouterr().err.count("no") == 1
     kernel.refuses = ""
     keeper.look()
     assert outcomes(tmp_path) == ["down", "built", "stands again"]

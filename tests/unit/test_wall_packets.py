@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any
 
 import pytest
 import wall_netns
-from wall_netns import House
+from wall_netns import House, listed
 
 from checks.faults import wall as wall_faults
 from mediastack import wall_rules, wall_state
@@ -65,13 +63,6 @@ def nft(house: House, given: Any) -> None:
     command = ["ip", "netns", "exec", house.name("host"), "nft", "-j", "-f", "-"]
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-
-
-def listed(house: House) -> dict[str, Any] | None:
-    """What nft lists in the host."""
-    command = ("nft", "-j", "list", "table", "inet", "mediastack_wall")
-    said = house.run("host", *command, check=False)
-    return json.loads(said) if said else None
 
 
 @pytest.fixture
@@ -186,116 +177,6 @@ def test_every_planted_fault_of_the_table_is_one_that_is_noticed(
         problems = wall_rules.differences(wanted, listed(walled))
         # Without Docker there is no interface in it yet.
         assert bool(problems) == (fault.subject != "bridges"), (fault.kind, fault.subject)
-
-
-@pytest.fixture
-def daemon(walled: House, tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """The program itself, in the host."""
-    toml = tmp_path / "mediastack.toml"
-    toml.write_text(configuration(tmp_path, 51820))
-    environment = {**os.environ, "MEDIASTACK_CONFIG": str(toml), "PYTHONPATH": wall_netns.FILES,
-                   "DOCKER_HOST": f"unix://{tmp_path}/none"}  # fmt: skip
-    walled.run("host", "nft", "flush", "ruleset")
-    running = walled.start("host", sys.executable, "-m", "mediastack", "wall", env=environment)
-    try:
-        wait(lambda: listed(walled) is not None)
-        yield {"house": walled, "toml": toml, "process": running, "state": tmp_path}
-    finally:
-        running.terminate()
-        running.wait(10)
-
-
-def configuration(state: Path, port: int) -> str:
-    """mediastack.toml, as far as the wall reads it."""
-    return f"""
-schema = 1
-[paths]
-state = "{state}"
-[services.gluetun]
-owner = true
-[stacks.downloads]
-[vpn]
-endpoints = [{{address = "", port = {port}}}]
-[wall]
-subnets = ["172.30.0.0/24"]
-owner_addresses = ["172.30.0.10"]
-egress_addresses = []
-outbound_subnets = []
-"""
-
-
-def wait(until: Any, seconds: float = 10.0) -> float:
-    """How long it took."""
-    started = time.monotonic()
-    while not until():
-        assert time.monotonic() - started < seconds
-        time.sleep(0.01)
-    return time.monotonic() - started
-
-
-def outcomes(state: Path) -> list[str]:
-    """What the ledger says of the wall."""
-    ledger = state / "ledger.jsonl"
-    lines = ledger.read_text().splitlines() if ledger.exists() else []
-    return [json.loads(one)["outcome"] for one in lines]
-
-
-def messages(state: Path) -> list[dict[str, Any]]:
-    """What waits to be sent."""
-    return [json.loads(one.read_text()) for one in sorted(state.glob("spool/new/*.json"))]
-
-
-def test_a_flushed_ruleset_is_mended_within_a_second_and_told_once(daemon: dict[str, Any]) -> None:
-    house, state = daemon["house"], daemon["state"]
-    wait(lambda: outcomes(state) == ["built"])
-    house.run("host", "nft", "flush", "ruleset")
-    assert wait(lambda: listed(house) is not None) < 1.0
-    wait(lambda: outcomes(state) == ["built", "mended"])
-    wait(lambda: messages(state))
-    (message,) = messages(state)
-    assert message["priority"] == 5
-    assert "stands again" in message["message"]
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "delete table inet mediastack_wall",
-        "flush chain inet mediastack_wall judge",
-        "flush set inet mediastack_wall owners_ipv4",
-        "insert rule inet mediastack_wall judge accept",
-        "delete element inet mediastack_wall subnets_ipv4 { 172.30.0.0/24 }",
-    ],
-)
-def test_any_damage_is_mended_within_a_second(daemon: dict[str, Any], damage: str) -> None:
-    house, state = daemon["house"], daemon["state"]
-    wait(lambda: outcomes(state) == ["built"])
-    whole = wall_rules.normal((listed(house) or {})["nftables"])
-    house.run("host", "nft", damage)
-
-    def is_whole() -> bool:
-        return wall_rules.normal((listed(house) or {"nftables": []})["nftables"]) == whole
-
-    assert wait(is_whole) < 1.0
-    wait(lambda: "mended" in outcomes(state))
-
-
-def test_another_endpoint_is_no_alarm(daemon: dict[str, Any]) -> None:
-    house, state = daemon["house"], daemon["state"]
-    wait(lambda: outcomes(state) == ["built"])
-    fresh = daemon["toml"].with_suffix(".new")
-    fresh.write_text(configuration(state, 1637))
-    fresh.rename(daemon["toml"])
-    wait(lambda: "1637" in house.run("host", "nft", "list", "table", "inet", "mediastack_wall"))
-    wait(lambda: outcomes(state) == ["built", "changed"])
-    assert messages(state) == []
-
-
-def test_the_end_of_the_program_is_not_the_end_of_the_wall(daemon: dict[str, Any]) -> None:
-    wait(lambda: outcomes(daemon["state"]) == ["built"])
-    daemon["process"].terminate()
-    assert daemon["process"].wait(10) == 0
-    assert listed(daemon["house"]) is not None
 
 
 def test_uninstall_takes_down_the_table_and_may_be_repeated(walled: House) -> None:

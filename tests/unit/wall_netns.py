@@ -203,3 +203,10 @@ def house() -> Iterator[House]:
         yield made
     finally:
         made.remove()
+
+
+def listed(house: House) -> dict[str, Any] | None:
+    """What nft lists in the host."""
+    command = ("nft", "-j", "list", "table", "inet", "mediastack_wall")
+    said = house.run("host", *command, check=False)
+    return json.loads(said) if said else None
