@@ -159,12 +159,14 @@ def _guarded(config: Config) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _interrupts_as_exceptions() -> Iterator[None]:
-    """SIGTERM and SIGHUP end us through `finally`, as Ctrl-C does."""
+    """SIGTERM and SIGHUP end us through `finally`, as Ctrl-C does; that one, too, where a shell
+    that started us in the background had it ignored."""
 
     def interrupted(number: int, _: Any) -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    several = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in several}
     for number in before:
         signal.signal(number, interrupted)
     try:
