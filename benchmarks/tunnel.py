@@ -28,7 +28,7 @@ from sandbox.command import SandboxError, run
 from sandbox.progress import say
 
 PAIRS = 10
-WARM_SECONDS, SECONDS = 0.5, 2.0
+WARM_SECONDS, SECONDS, TURNS = 0.3, 1.0, 2
 TARGET_PERCENT = 3.0
 WELL_SECONDS = 180.0
 IDLE_SECONDS = 10.0
@@ -65,7 +65,7 @@ def lifted(host: Host) -> Iterator[None]:
 
 
 def pair(host: Host, *, with_first: bool) -> Pair:
-    """(with the wall, without it), each twice: ABBA, so that a steady drift cancels out."""
+    """(with the wall, without it) in short turns: ABBA, ABBA, so that a drift cancels out."""
     with_wall: list[Speeds] = []
     without: list[Speeds] = []
 
@@ -77,9 +77,10 @@ def pair(host: Host, *, with_first: bool) -> Pair:
             without.extend(speeds(host) for _ in range(times))
 
     outer, inner = (standing, gone) if with_first else (gone, standing)
-    outer(1)
-    inner(2)
-    outer(1)
+    for _ in range(TURNS):
+        outer(1)
+        inner(2)
+        outer(1)
     return mean(with_wall), mean(without)
 
 
