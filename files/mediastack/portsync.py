@@ -24,7 +24,8 @@ from mediastack import config as configuration
 from mediastack.docker_client import Docker
 from mediastack.gluetun_client import GluetunError
 from mediastack.portsync_look import Facts
-from mediastack.portsync_step import Action, Observed, State
+from mediastack.portsync_observed import Observed
+from mediastack.portsync_step import Action, State
 from mediastack.qbittorrent_client import Client, LoginNeeded, TorrentError
 
 STIR_SECONDS = 0.5

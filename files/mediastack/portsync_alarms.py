@@ -6,10 +6,9 @@ message at worst. Pure, as portsync_step, of which it is a part.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from mediastack.portsync_step import Observed
+from mediastack.portsync_observed import Observed
 
 State = dict[str, Any]
 Action = dict[str, Any]

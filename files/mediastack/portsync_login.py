@@ -10,10 +10,9 @@ one that is left is the user's. Pure; `now` is in seconds since boot.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from mediastack.portsync_step import Observed
+from mediastack.portsync_observed import Observed
 
 MAXIMUM_TRIES = 4
 REFUSALS = 2
