@@ -46,12 +46,15 @@ def apply(spec: "dict[str, Any]") -> "list[str]":
         return []
     found = inspect(spec["name"])
     if found is not None:
-        listed = subprocess.run(
-            ["docker", "ps", "-aq", "--filter", "label=io.mediastack.service"],
+        shown = subprocess.run(
+            ["docker", "ps", "-a", "--filter", "label=io.mediastack.service",
+             "--format", "{{.ID}} {{.Networks}}"],
             capture_output=True,
             text=True,
             check=True,
-        ).stdout.split()
+        ).stdout.splitlines()  # fmt: skip
+        # Those in the host's network have nothing to do with it: nobody's film stops.
+        listed = [line.split()[0] for line in shown if line.split()[1:] != ["host"]]
         if listed:
             subprocess.run(["docker", "rm", "--force", *listed], check=True)
         subprocess.run(["docker", "network", "rm", spec["name"]], check=True)

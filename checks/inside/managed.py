@@ -98,6 +98,9 @@ def main() -> "dict[str, Any]":
     files: dict[str, Any] = {}
     for root, depth in TREES.items():
         files |= walk(root, depth)
+    # What is ours inside an app's directory.
+    files |= {path: entry(path) for one in config["files"]
+              if (path := one["path"]) not in files and os.path.lexists(path)}  # fmt: skip
     packages = output("dpkg-query", "-W", "-f", "${Package}\t${db:Status-Status}\n")
     return {
         "config": config,

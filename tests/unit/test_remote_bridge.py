@@ -93,7 +93,8 @@ def test_one_with_other_addresses_is_replaced_with_its_containers(
     docker: Docker, pools: Pools
 ) -> None:
     docker.pools["net"] = pools
-    docker.containers = ["a1", "b2"]
+    # One on it, one in another's network, one in the host's, which stays.
+    docker.containers = ["a1 net,socket", "b2 ", "c3 host"]
     assert "instead of" in bridge.check(SPEC)[0]["problem"]
     bridge.apply(SPEC)
     assert docker.calls[0] == ["rm", "--force", "a1", "b2"]
