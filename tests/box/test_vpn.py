@@ -18,7 +18,7 @@ import house
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from checks import box
+from checks import box, runtime
 from checks.box import Host
 from sandbox import internet
 
@@ -68,7 +68,8 @@ def without_wall(host: Host) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _whole(host: Host) -> None:
-    assert house.wait_for(lambda: house.state(host, "gluetun") == "healthy", 60)
+    # The tests before may have restarted Gluetun, and its zone is only just coming back.
+    runtime.wait_until_well(host, 120)
     assert house.wait_for(lambda: tunnel_is_back(host), 60)
 
 
