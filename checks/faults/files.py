@@ -91,7 +91,9 @@ def of_path(expected: Expected, path: str, entry: dict[str, Any]) -> Iterator[Fa
         seen, (RELOAD,) if is_unit else (),
     )  # fmt: skip
     if not path.startswith(("/opt/mediastack/bin/", "/opt/mediastack/lib/", TOML)) and not is_unit:
-        yield Fault("file gone", path, *moved(path), seen)
+        # Without a compose file the doctor cannot say what is wrong with its containers.
+        alone = path.endswith("compose.yaml")
+        yield Fault("file gone", path, *moved(path), seen, alone=alone)
 
 
 def of_secret(path: str, entry: dict[str, Any]) -> Iterator[Fault]:

@@ -13,14 +13,18 @@ from settings import address
 from tests.smoke.expected import Expected
 
 FIRST_PORT = 59000
-# Makes a network like the one that was inspected, but for subnet and gateway.
+# Makes a network like the one that was inspected, but for the gateway of one subnet.
 CREATE = """
 import json, subprocess, sys
 name, subnet, gateway = sys.argv[1:]
 (was,) = json.load(sys.stdin)
 made = [f"--opt={key}={value}" for key, value in was["Options"].items()]
 made += [f"--label={key}={value}" for key, value in was["Labels"].items()]
-command = ["docker", "network", "create", *made, "--subnet", subnet, "--gateway", gateway, name]
+made += ["--ipv6"] if was["EnableIPv6"] else []
+for pool in was["IPAM"]["Config"]:
+    inside = gateway if pool["Subnet"] == subnet else pool["Gateway"]
+    made += ["--subnet", pool["Subnet"], "--gateway", inside]
+command = ["docker", "network", "create", *made, name]
 subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 """
 RULES = "/run/smoke-fault.rules"
