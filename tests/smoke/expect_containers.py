@@ -44,10 +44,14 @@ def ours(observed: Observed) -> dict[str, list[Container]]:
 
 
 def find(observed: Observed, service: str) -> Container | None:
-    """A service's container, when there is exactly one and it runs."""
+    """A service's container, when there is exactly one and it runs.
+
+    One whose process was gone by the time it was looked at has ended, whatever Docker had said.
+    """
     found = ours(observed).get(service, [])
     alone = found[0] if len(found) == 1 else None
-    return alone if alone and alone["State"]["Running"] else None
+    runs = alone and alone["State"]["Running"] and alone["Id"] in observed["processes"]
+    return alone if runs else None
 
 
 def stopped_by(expected: Expected, observed: Observed, service: str) -> str:
