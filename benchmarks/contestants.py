@@ -28,6 +28,7 @@ from sandbox.state import ROOT, Box
 HERE = Path(__file__).parent
 VENV = ROOT / ".venv-bench"
 PYINFRA = f"{sys.prefix}/bin/pyinfra"
+SETTINGS = "benchmarks/one.toml"
 RELAYED = """\
 import runpy
 _there = {{"ssh_hostname": {address!r}, "ssh_port": {port}, "ssh_known_hosts_file": {known!r}}}
@@ -78,17 +79,19 @@ def prepare() -> None:
     stamp.write_text(wanted, encoding="utf-8")
 
 
-def pyinfra(deploy: str, boxes: str, inventory: str, *options: str, settings: str = "") -> Run:
+def pyinfra(
+    deploy: str, boxes: str, inventory: str, *options: str, settings: str = SETTINGS
+) -> Run:
     """Run a deploy against these boxes (names with commas between)."""
-    environment = {"MEDIASTACK_BOX": boxes}
-    if settings:
-        environment["MEDIASTACK_SANDBOX_SETTINGS"] = settings
+    environment = {"MEDIASTACK_BOX": boxes, "MEDIASTACK_SANDBOX_SETTINGS": settings}
     seconds, output = timed([PYINFRA, inventory, deploy, "-y", *options], environment)
     total = re.search(r"Grand total +(\S+) +(\S+)", output)
     return Run(seconds, output, int(total[2]) if total and total[2] != "-" else 0)
 
 
-def ours(boxes: str, inventory: str = "inventory.py", *options: str, settings: str = "") -> Run:
+def ours(
+    boxes: str, inventory: str = "inventory.py", *options: str, settings: str = SETTINGS
+) -> Run:
     """Our deploy."""
     return pyinfra("deploy.py", boxes, inventory, *options, settings=settings)
 

@@ -64,7 +64,7 @@ def bare(name: str) -> Box:
 
 def exported(box: Box, directory: str) -> Path:
     """What the others need for this box."""
-    settings = load("sandbox/settings.toml", ".sandbox/secrets.toml", box.address)
+    settings = load(contestants.SETTINGS, ".sandbox/secrets.toml", box.address)
     export.export(box, settings, Path(directory))
     return Path(directory)
 
