@@ -179,9 +179,12 @@ def secrets_everywhere(context: Context) -> Iterator[None]:
 
 def one_for_all(context: Context) -> contextlib.AbstractContextManager[None]:
     """A deploy that gives up when one host does."""
-    return ground.edited(context, "deploy.py", "from pyinfra import host\n",
-                  "from pyinfra import config as pyinfra_config, host\n\n"
-                  "pyinfra_config.FAIL_PERCENT = 0\n")  # fmt: skip
+    gives_up = (
+        "from pyinfra import host, state\n\n"
+        "if len(state.active_hosts) < len(list(state.inventory)):\n"
+        "    raise SystemExit(1)\n"
+    )
+    return ground.edited(context, "deploy.py", "from pyinfra import host\n", gives_up)
 
 
 CASES = {"placed": placed, "away": away}
