@@ -10,6 +10,7 @@ problems of a real one.
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import time
 from pathlib import Path
@@ -62,13 +63,16 @@ def image(suite: str = "trixie") -> str:
 def ensure(name: str = "box", suite: str = "trixie") -> Box:
     """Create or start box `name` and its internet, wait until it is booted; reuse what runs.
 
-    The network must exist. Raises SandboxError when the name is another checkout's box or it does
-    not boot.
+    The network must exist. A box whose checkout is gone is nobody's and is made anew. Raises
+    SandboxError when the name is another checkout's box or it does not boot.
     """
     tag = image(suite)
     state.make_keys(name)
     container = names.box_container(name)
     found = _inspect(container)
+    if found is not None and not os.path.isdir(found[2]):
+        _remove_container(name)
+        found = None
     if found is not None:
         running, key, checkout, tag_found = found
         if checkout != str(state.ROOT):

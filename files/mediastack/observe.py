@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import sys
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -181,7 +180,7 @@ def main(arguments: list[str]) -> int:
             config = configuration.load()
         docker = Docker()
         observation = observe(config, docker)
-        user_stops.foresee(docker, observation, time.time())
+        user_stops.foresee(docker, observation)
         if options.config:
             foresight.note(config, observation)
     except (NotReachable, configuration.ConfigError) as error:

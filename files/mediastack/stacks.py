@@ -207,7 +207,7 @@ def _look(
     new settings were refused."""
     observation = observe.observe(config, docker)
     # A bare `docker stop` of a moment ago must not be undone by a deploy.
-    user_stops.note(docker, observation, time.time(), actor)
+    user_stops.settle(docker, observation, actor)
     actions = plan.plan(config, observation)
     todo = [
         act

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
@@ -55,12 +56,38 @@ def note(docker: Docker, observation: dict[str, Any], now: float, actor: str) ->
     return wishes
 
 
-def foresee(docker: Docker, observation: dict[str, Any], now: float) -> None:
-    """Put into `observation` the intents that note would find; write nothing.
+def settle(
+    docker: Docker,
+    observation: dict[str, Any],
+    actor: str,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    now: Callable[[], float] = time.time,
+) -> None:
+    """Like note, now, for one who cannot look again later: wait until it can be said.
+
+    Raise docker_client.NotReachable.
+    """
+    if note(docker, observation, now(), actor).undecided:
+        sleep(UNDECIDED_SECONDS)
+        note(docker, observation, now(), actor)
+
+
+def foresee(
+    docker: Docker,
+    observation: dict[str, Any],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    now: Callable[[], float] = time.time,
+) -> None:
+    """Put into `observation` the intents that settle would find; write nothing.
 
     What is predicted from it is then what will happen. Raise docker_client.NotReachable.
     """
-    wishes = _find_now(docker, observation, now)
+    wishes = _find_now(docker, observation, now())
+    if wishes.undecided:
+        sleep(UNDECIDED_SECONDS)
+        wishes = _find_now(docker, observation, now())
     at = clock.timestamp()
     found = {service: {"by": BY, "at": at, "verb": "stop"} for service in wishes.stopped}
     kept = {k: v for k, v in observation["intents"].items() if k not in wishes.started}

@@ -171,7 +171,7 @@ def test_what_the_verb_prints_has_the_stops_of_a_moment_ago(
     monkeypatch.setattr(observe, "Docker", lambda: FakeDocker([inspected("seerr")]))
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(host.config)))
     monkeypatch.setattr(
-        observe.user_stops, "foresee", lambda _, seen, now: seen["intents"].update(seerr={})
+        observe.user_stops, "foresee", lambda _, seen: seen["intents"].update(seerr={})
     )
     assert observe.main(["--config", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["intents"] == {"seerr": {}}

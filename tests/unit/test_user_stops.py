@@ -156,7 +156,7 @@ def test_what_is_foreseen_is_in_the_observation_and_not_on_disk(state: Path) -> 
     seen["containers"].append({**seen["containers"][0], "name": "plex", "service": "plex"})
     seen["containers"][1] |= {"status": "running", "started_at": "2027-01-15T07:59:00Z"}
     docker: Any = FakeDocker("stop")
-    user_stops.foresee(docker, seen, NOW)
+    user_stops.foresee(docker, seen, now=lambda: NOW)
     assert set(seen["intents"]) == {"seerr"}
     assert not (state / "intent.json").exists()
     assert ledger.read() == []
@@ -181,3 +181,35 @@ def test_the_journal_forgets_what_was_finished(state: Path) -> None:
     with journal.acting("cli", "restart", ["seerr"]):
         assert journal.entries()["seerr"]["action"] == "restart"
     assert journal.entries() == {}
+
+
+def test_one_who_cannot_look_again_waits_until_it_can_be_said(state: Path) -> None:
+    docker: Any = FakeDocker("stop")
+    time = Time(NOW - 9.0)  # half a second after the end
+    seen = observation()
+    user_stops.foresee(docker, seen, sleep=time.sleep, now=time.now)
+    assert (set(seen["intents"]), time.slept, intent.stopped()) == ({"seerr"}, [1.0], {})
+    time = Time(NOW - 9.0)
+    user_stops.settle(docker, observation(), "deploy", sleep=time.sleep, now=time.now)
+    assert (set(intent.stopped()), time.slept) == ({"seerr"}, [1.0])
+
+
+def test_nobody_waits_when_it_can_be_said_at_once(state: Path) -> None:
+    docker: Any = FakeDocker("stop")
+    time = Time(NOW)
+    user_stops.settle(docker, observation(), "deploy", sleep=time.sleep, now=time.now)
+    assert (set(intent.stopped()), time.slept) == ({"seerr"}, [])
+
+
+class Time:
+    """A clock that only sleeping moves."""
+
+    def __init__(self, now: float) -> None:
+        self.began = now
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return self.began + sum(self.slept)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
