@@ -13,12 +13,16 @@ ended by systemd.
 
 from __future__ import annotations
 
+import argparse
+import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from mediastack.monitor import group, host, metrics, steady, wakeups
 from mediastack.monitor import state as states
-from mediastack.monitor import steady
+from mediastack.monitor import step as core
+from mediastack.monitor.door import Door, Ear
 from mediastack.monitor.state import Act, Decision, Look, Message, Requests, Result, State
 
 QUIET_SECONDS = 30.0
@@ -159,3 +163,50 @@ class Watcher:
 def _nobody_knows(act: Mapping[str, Any], why: str) -> Result:
     services = list(act["services"])
     return {"verb": act["verb"], "services": services, "failed": {}, "busy": "", "unknown": why}
+
+
+def main(arguments: list[str]) -> int:
+    """Watch over the services behind Gluetun until ended (SIGTERM); SIGHUP: look now."""
+    argparse.ArgumentParser(prog="mediastack monitor", description=main.__doc__).parse_args(
+        arguments
+    )
+    door, ear = Door(), Ear()
+    house = host.Host(host.directory(), door, ear)
+    watcher = Watcher(house, core.step)
+    wakes = wakeups.Wakeups(ear, door.ended)
+    shown = metrics.start(host.metrics_port(), watcher)
+    # Half of it: a pass may take its time as well.
+    longest = host.watchdog_seconds() / 2
+    event_at: float | None = None
+    ready = "READY=1\n"
+    while True:
+        seconds = watcher.make_pass(event_at)
+        if watcher.look is not None:
+            wakes.watch(wakeups.pids(watcher.look))
+        house.was_here()
+        shown()
+        host.systemd(f"{ready}WATCHDOG=1\nSTATUS={status(watcher)}")
+        ready = ""
+        woken = wakes.wait(min(seconds, longest))
+        if woken.end:
+            watcher.close()
+            sys.stderr.flush()
+            # Not a return: an act under way goes on in the healer, not in our thread.
+            os._exit(0)
+        event_at = woken.event_at
+
+
+def status(watcher: Watcher) -> str:
+    """Return how things are in one line, for `systemctl status`."""
+    state, look = watcher.state, watcher.look
+    if look is None:
+        return "Docker or the healer does not answer; waiting"
+    if state["pause"] is not None:
+        left = max(0.0, state["pause"]["until"] - watcher.now)
+        return f"paused for {left / 60:.0f} minutes more; stack-manage.sh resume lifts it"
+    if state["acting"] is not None:
+        return f"{state['acting']['verb']} {' '.join(state['acting']['services'])}"
+    if state["episode"] is not None:
+        return "bringing the services into Gluetun's namespace"
+    seen = group.of(look)
+    return f"{len(seen.home)} inside Gluetun's namespace, {len(seen.away)} not"
