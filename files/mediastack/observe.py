@@ -21,11 +21,12 @@ from typing import Any
 from mediastack import config as configuration
 from mediastack import foresight, image_lock, intent, sentinel, user_stops, vpn_trial
 from mediastack.docker_client import Docker, NotReachable
+from mediastack.docker_engine import Engine
 
 Observation = dict[str, Any]
 
 
-def observe(config: Mapping[str, Any], docker: Docker, proc: str = "/proc") -> Observation:
+def observe(config: Mapping[str, Any], docker: Engine, proc: str = "/proc") -> Observation:
     """Return the observation that plan.plan takes; its `data` is a sentinel.Probe.
 
     Raise docker_client.NotReachable when Docker does not answer.
