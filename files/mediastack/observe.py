@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,6 +42,7 @@ def observe(config: Mapping[str, Any], docker: Engine, proc: str = "/proc") -> O
         for service, entry in config["services"].items()
     }
     return {
+        "at": time.time(),
         "containers": containers,
         "data": data,
         "intents": intent.stopped(),
@@ -55,6 +57,7 @@ def container(inspected: Mapping[str, Any], config: Mapping[str, Any], proc: str
     labels = inspected["Config"].get("Labels") or {}
     pid = int(state.get("Pid") or 0)
     running = state["Status"] == "running" and pid > 0
+    alive = pid > 0 and state["Status"] in ("running", "paused")
     return {
         "name": inspected["Name"].lstrip("/"),
         "id": inspected["Id"],
@@ -66,14 +69,17 @@ def container(inspected: Mapping[str, Any], config: Mapping[str, Any], proc: str
         "status": state["Status"],
         "health": (state.get("Health") or {}).get("Status", "none"),
         "exit_code": state.get("ExitCode", 0),
+        "oom_killed": bool(state.get("OOMKilled")),
+        "restarts": int(inspected.get("RestartCount") or 0),
         "error": state.get("Error", ""),
         "pid": pid,
+        "created_at": user_stops.docker_seconds(str(inspected.get("Created", ""))),
         "started_at": state.get("StartedAt", ""),
         "finished_at": state.get("FinishedAt", ""),
         "network_mode": inspected["HostConfig"]["NetworkMode"],
         "attached": attached(inspected),
         "mounted_files": file_mounts(inspected, (config["paths"]["etc"],)),
-        "netns": _inode(f"{proc}/{pid}/ns/net") if running else None,
+        "netns": _inode(f"{proc}/{pid}/ns/net") if alive else None,
         "stale_mounts": _stale_mounts(inspected, config, proc) if running else [],
     }
 

@@ -43,13 +43,10 @@ def note(docker: Engine, observation: dict[str, Any], now: float, actor: str) ->
     Raise docker_client.NotReachable.
     """
     wishes = _find_now(docker, observation, now)
-    if wishes.stopped:
-        intent.stop(wishes.stopped, BY, verb="stop")
-    if wishes.started:
-        intent.clear(wishes.started)
-    for service in wishes.stopped:
+    # Keeper, healer and deploy all look for them: told by the one that was first.
+    for service in intent.stop(wishes.stopped, BY, verb="stop") if wishes.stopped else ():
         ledger.append(actor, service, "stopped by the user", cause="bare docker stop")
-    for service in wishes.started:
+    for service in intent.clear(wishes.started) if wishes.started else ():
         ledger.append(actor, service, "started by the user", cause="bare docker start")
     if wishes.stopped or wishes.started:
         observation["intents"] = intent.stopped()
