@@ -20,6 +20,7 @@ VERBS: dict[str, str] = {
     "doctor": "doctor",
     "down": "stack_verbs:down",
     "drift": "drift",
+    "healer": "healer.server",
     "history": "history",
     "keeper": "keeper",
     "leaktest": "leaktest",
