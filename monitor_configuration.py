@@ -58,6 +58,12 @@ def account(settings: Settings, state: str) -> dict[str, Any] | None:
     return {"user": ACCOUNT, "comment": COMMENT, "directory": f"{state}/{DIRECTORY}"}
 
 
+def sockets(table: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Socket units and what their doors are, as remote/units.py takes them."""
+    doors = {name for name, kind in UNITS if kind == "socket"} if table else set()
+    return {name: {"path": table["socket"], "user": table["account"]} for name in doors}
+
+
 def table(settings: Settings, state: str) -> dict[str, Any]:
     """The [monitor] table; empty on a host without Gluetun."""
     if not watches(settings):
