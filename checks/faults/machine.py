@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from checks import runtime
 from checks.faults import Fault, edited, moved
 from checks.faults.files import DAEMON, PATH, RELOAD
 from host_configuration import HELPER_UNITS
 from tests.smoke.expected import Expected
 
 # Held, or the one that stops every container when it is stopped.
-UNITS_LEFT_ALONE = ("mediastack-keeper.service", "mediastack-shutdown.service", "docker.service")
+UNITS_LEFT_ALONE = (*runtime.MENDERS.split(), "mediastack-shutdown.service", "docker.service")
 NEVER = "printf '[Timer]\\nOnCalendar=\\nOnCalendar=2001-01-01\\n'"
 
 
