@@ -91,14 +91,15 @@ def _owned(config: Config, facts: Facts, check: str, what: str, mode: int) -> li
     found = facts["monitor"]
     if not found:
         return []
-    seen, uid, problem = found[what], (found["account"] or {}).get("uid"), ""
+    # 0 where there is no account: then that is what is wrong, and said once.
+    seen, uid, problem = found[what], (found["account"] or {}).get("uid", 0), ""
     if seen is None:
         problem = "is missing"
     elif seen["kind"] != what:
         problem = f"is no {what}"
     elif seen["mode"] != mode:
         problem = f"has mode {seen['mode']:04o} instead of {mode:04o}"
-    elif seen["uid"] != uid:
+    elif uid and seen["uid"] != uid:
         problem = f"belongs to uid {seen['uid']} instead of {uid}"
     return [judge(check, config["monitor"][what], problem, DEPLOY)]
 
