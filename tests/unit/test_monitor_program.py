@@ -120,6 +120,8 @@ def test_it_is_ready_too_when_nobody_answers(tmp_path: Path) -> None:
 
 def test_an_event_leads_to_a_decision_within_milliseconds(program: Program, healer: Healer) -> None:
     wait(lambda: len(healer.listeners) == 1 and _quiet(program))
+    # It looks once more at the beginning, since it listens now.
+    time.sleep(0.5)
     healer.docker.end_owner()  # type: ignore[attr-defined]
     at = time.time()
     healer.say({"event": "die", "service": "gluetun", "at": at})
