@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 VERBS: dict[str, str] = {
     "apply": "stack_verbs:apply",
+    "cascade": "monitor.cascade_verb",
     "doctor": "doctor",
     "down": "stack_verbs:down",
     "drift": "drift",
@@ -26,6 +27,8 @@ VERBS: dict[str, str] = {
     "leaktest": "leaktest",
     "leaktest-guard": "leaktest_drill:guard_main",
     "leaktest-probe": "leaktest_probe",
+    "monitor": "monitor.watcher",
+    "monitor-status": "monitor.report",
     "notify-send": "notify_sender",
     "notify-test": "notify_test",
     "observe": "observe",
@@ -34,6 +37,7 @@ VERBS: dict[str, str] = {
     "pull": "stack_verbs:pull",
     "redact": "redact",
     "restart": "stack_verbs:restart",
+    "resume": "monitor.resume_verb",
     "rotate": "rotate",
     "secrets-apply": "secrets:apply_main",
     "secrets-check": "secrets:check_main",
