@@ -148,6 +148,7 @@ def unit_placeholders(settings: Settings, release: str) -> dict[str, str]:
     return {
         "RELEASE": release,
         "DATA_MOUNT": mount_unit(settings.storage.data),
+        "METRICS_PORT": str(settings.monitor.metrics_port),
         "MONITOR_NETWORK": monitor_configuration.network(settings),
     }
 
@@ -170,6 +171,8 @@ def programs(
     yield file(ENTRY_POINT, WRAPPER, "0755")
     manage = (FILES / "stack-manage.sh").read_text(encoding="utf-8")
     yield file(f"{PROGRAM}/bin/stack-manage.sh", manage, "0755")
+    words = (FILES / "stack-manage.words.sh").read_text(encoding="utf-8")
+    yield file(f"{PROGRAM}/bin/stack-manage.words.sh", words)
     yield link("/usr/local/sbin/stack-manage.sh", f"{PROGRAM}/bin/stack-manage.sh")
     yield directory("/etc/bash_completion.d", "0755", keep=True)
     completion = (FILES / "stack-manage.completion.bash").read_text(encoding="utf-8")
