@@ -17,7 +17,7 @@ PROGRAMS = ("/opt/mediastack/bin/", "/opt/mediastack/lib/")
 EXTRA = "/opt/mediastack/lib/mediastack/no_longer_wanted.py"
 RECORD = "/var/lib/mediastack/managed.json"
 # Held, or the one that stops every container when it is stopped.
-UNITS_LEFT_ALONE = (*runtime.MENDERS.split(), "mediastack-shutdown.service")
+UNITS_LEFT_ALONE = (*runtime.MENDERS.split(), runtime.DOOR, "mediastack-shutdown.service")
 
 
 class Mutation(NamedTuple):
