@@ -14,7 +14,18 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mediastack import acts, intent, journal, lock, observe, plan, stack_verbs, stacks, user_stops
+from mediastack import (
+    acts,
+    intent,
+    journal,
+    lock,
+    observe,
+    plan,
+    stack_verbs,
+    stacks,
+    status,
+    user_stops,
+)
 from mediastack import config as configuration
 from mediastack.docker_client import Docker, DockerError
 from mediastack.monitor import dependents, namespaces
@@ -98,7 +109,8 @@ def stop(config: dict[str, Any], docker: Docker, service: str) -> dict[str, str]
 
 def is_up(observation: Mapping[str, Any], owner: str) -> bool:
     """Say whether the owner runs: else it has to be brought up first."""
-    return bool(dependents.facts(observation, owner)["status"] == "running")
+    container = status.primary(observation, owner)
+    return container is not None and container["status"] == "running"
 
 
 def lines(found: Found) -> list[str]:

@@ -11,16 +11,8 @@ from typing import Any
 
 from mediastack import observe, plan, status, user_stops
 from mediastack.docker_client import Docker
+from mediastack.healer import look as healers_look
 from mediastack.monitor import namespaces
-
-ABSENT: dict[str, Any] = {
-    "status": "absent",
-    "id": "",
-    "name": "",
-    "netns": None,
-    "network_mode": "",
-    "started_at": None,
-}
 
 
 def look(config: Mapping[str, Any], docker: Docker) -> list[dict[str, Any]]:
@@ -32,10 +24,11 @@ def look(config: Mapping[str, Any], docker: Docker) -> list[dict[str, Any]]:
 
 def judged(config: Mapping[str, Any], observation: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return [{"service","state","verdict","wanted","stopped_by_user"}] in start order. Pure."""
-    owner = facts(observation, plan.owner_name(config))
+    facts = healers_look.facts(config, observation)
+    owner = facts.get(plan.owner_name(config), {})
     found = []
     for name in plan.dependents(config):
-        mine = facts(observation, name)
+        mine = facts[name]
         stopped = status.stopped(config, observation, name)
         gated = config["services"][name]["data"] and not observation["data"]["present"]
         found.append(
@@ -48,12 +41,3 @@ def judged(config: Mapping[str, Any], observation: Mapping[str, Any]) -> list[di
             }
         )
     return found
-
-
-def facts(observation: Mapping[str, Any], service: str) -> dict[str, Any]:
-    """Return what namespaces goes by of a service's container."""
-    container = status.primary(observation, service)
-    if container is None:
-        return dict(ABSENT)
-    started = user_stops.docker_seconds(container["started_at"])
-    return {**{key: container[key] for key in ABSENT}, "started_at": started}
