@@ -69,7 +69,7 @@ class House:
         assert not watched or self.autoheal == "paused", watched
 
     # What observe and compose do.
-    def observe(self, config: Any, docker: Any, proc: str = "") -> dict[str, Any]:
+    def observe(self, config: Any, docker: Any, proc: str = "", **_: Any) -> dict[str, Any]:
         self.docker.intents = dict(intent.stopped())
         locked = image_lock.read()
         self.docker.images = {

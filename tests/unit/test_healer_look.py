@@ -136,7 +136,7 @@ def test_in_the_middle_of_somebodys_work_nothing_is_taken_for_the_users_stop(
 def test_work_that_begins_during_the_look_stays_written_down(
     house: Patient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def observed(*_: Any) -> dict[str, Any]:
+    def observed(*_: Any, **__: Any) -> dict[str, Any]:
         found = house.observe(house.config, house)
         time.sleep(0.002)
         journal.begin("monitor", "hold", ["sonarr"])
