@@ -1,8 +1,8 @@
-"""What happens to Gluetun's group, and what else goes wrong meanwhile: seeded, the common more often.
+"""What happens to Gluetun's group, and what else goes wrong meanwhile: seeded, all kinds of it.
 
-A schedule is a hit, the pauses in it, and perhaps a complication that strikes while the hit is still
-being recovered from. The pauses count from the hit: how fast Docker is moves them, which no seed can
-help.
+A schedule is a hit, the pauses in it, and perhaps a complication that strikes while the hit is
+still being recovered from. The pauses count from the hit: how fast Docker is moves them, which no
+seed can help.
 """
 
 from __future__ import annotations

@@ -16,23 +16,31 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from mediastack import config as configuration
-from mediastack import foresight, image_lock, intent, sentinel, user_stops, vpn_trial
+from mediastack import image_lock, intent, sentinel, user_stops, vpn_trial
 from mediastack.docker_client import Docker, NotReachable
 from mediastack.docker_engine import Engine
 
 Observation = dict[str, Any]
 
 
-def observe(config: Mapping[str, Any], docker: Engine, proc: str = "/proc") -> Observation:
+def observe(
+    config: Mapping[str, Any],
+    docker: Engine,
+    proc: str = "/proc",
+    *,
+    services: Collection[str] | None = None,
+) -> Observation:
     """Return the observation that plan.plan takes; its `data` is a sentinel.Probe.
+
+    With `services` only containers of these are in it: of others nothing can be said then.
 
     Raise docker_client.NotReachable when Docker does not answer.
     """
-    inspected = docker.containers()
+    inspected = docker.containers() if services is None else docker.containers(services=services)
     locked = image_lock.read()
     data = sentinel.probe(config["paths"]["sentinel"])
     containers = [container(entry, config, proc) for entry in inspected]
@@ -189,6 +197,9 @@ def main(arguments: list[str]) -> int:
         observation = observe(config, docker)
         user_stops.foresee(docker, observation)
         if options.config:
+            # Only here: it brings a tenth of what the healer has in memory.
+            from mediastack import foresight
+
             foresight.note(config, observation)
     except (NotReachable, configuration.ConfigError) as error:
         print(f"mediastack observe: {error}", file=sys.stderr)

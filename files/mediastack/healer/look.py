@@ -52,8 +52,8 @@ def look(config: dict[str, Any], docker: DockerSocket, *, firewall: bool) -> dic
     DockerError, OSError."""
     began = time.time()
     quiet = lock.holder() is None
-    observation = observe.observe(config, docker)
     group = names(config)
+    observation = observe.observe(config, docker, services=group)
     holder = lock.holder()
     undecided = _whose_stops(docker, observation, group, began, quiet and holder is None)
     services = facts(config, observation)

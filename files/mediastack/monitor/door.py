@@ -24,6 +24,8 @@ SOCKET = "/run/mediastack-healer/healer.sock"
 LOOK_SECONDS = 10.0
 ACT_SECONDS = 900.0
 CONNECT_SECONDS = 5.0
+# A healer that has too many connections refuses, too; not for long.
+REFUSALS = 3
 MAXIMUM_BYTES = 64 * 1024
 SCHEMA = 1
 # What step goes by; a look without any of it is no look.
@@ -48,6 +50,7 @@ class Door:
         self._connection: socket.socket | None = None
         self._ended: deque[Result] = deque()
         self._said = ""
+        self._refusals = 0
         # A byte per act that has ended.
         self.ended, self._ending = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
@@ -74,11 +77,15 @@ class Door:
         except Unknown as error:
             self._complain(f"a message waits: {error}")
             return False
-        if "refused" in answer:
-            # The same again would be refused again, and all others would wait behind it.
-            print(f"mediastack monitor: a message is lost: {_words(answer)}", file=sys.stderr)
-            return True
-        return answer.get("ok") is True
+        if "refused" not in answer:
+            return answer.get("ok") is True
+        self._refusals += 1
+        if self._refusals < REFUSALS:
+            return False
+        # It will be refused for ever, and all others would wait behind it.
+        print(f"mediastack monitor: a message is lost: {_words(answer)}", file=sys.stderr)
+        self._refusals = 0
+        return True
 
     def act(self, act: Act) -> None:
         """Start an act in a thread of its own; its result comes through `results`."""
