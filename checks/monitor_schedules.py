@@ -10,8 +10,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from checks import box, leak_operations
+from checks import box, runtime
 from checks.box import Host
+from checks.leak_operations import COMPOSE
 from checks.monitor_seen import OWNER, dependents
 
 MONITOR, HEALER = "mediastack-monitor.service", "mediastack-healer.service"
@@ -22,11 +23,12 @@ HITS = {"restart": 4, "recreate": 4, "kill": 3, "remove": 3, "stop": 2, "pause":
 COMPLICATIONS = {"none": 8, "monitor-killed": 4, "healer-killed": 3, "user-stopped": 3,
                  "stubborn": 2}  # fmt: skip
 # A stop by the user is told apart from one of ours, and from Gluetun's end, a second later.
-SETTLED_SECONDS = 1.6
+SETTLED_SECONDS = 3.0
 # What ends at SIGTERM gets as long as this; what does not, its whole grace.
 SHORT_GRACE_SECONDS = 10
-# How long a dependent may run stranded: it is noticed at once, and Docker stops nine side by side.
-STRANDED_SECONDS = 3.0
+# How long a dependent may run stranded: it is noticed at once, and Docker stops nine side by side,
+# which takes a busy box its time. Gluetun is away for longer than that.
+STRANDED_SECONDS, AWAY_SECONDS = 5.0, 6.0
 # What comes on top of it: a service that has to be started again, a Docker that is away.
 EXTRA_SECONDS = {"monitor-killed": 4.0, "healer-killed": 4.0, "stubborn": SHORT_GRACE_SECONDS + 2.0}
 EXTRA_OF_HIT = {"dockerd": 6.0, "flap": 2.0}
@@ -55,9 +57,10 @@ class Schedule:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing was in the way of a quick decision."""
+        """Whether nothing was in the way of a quick decision: no end of ours or of Docker, and no
+        act still under way for what happened before."""
         disturbed = self.complication in ("monitor-killed", "healer-killed")
-        return not disturbed and self.hit not in ("dockerd", "reboot")
+        return not disturbed and self.hit not in ("dockerd", "reboot", "flap")
 
 
 def sequence(choices: random.Random, count: int, reboots: bool = True) -> list[Schedule]:
@@ -68,10 +71,10 @@ def sequence(choices: random.Random, count: int, reboots: bool = True) -> list[S
         made(choices, "recreate", "none"),
     ]
     while len(found) < count:
-        hits = shuffled(choices, HITS)
-        for hit, complication in zip(hits, shuffled(choices, COMPLICATIONS), strict=False):
-            # A machine that goes down takes both along.
-            found.append(made(choices, hit, "none" if hit == "reboot" else complication))
+        more = shuffled(choices, COMPLICATIONS)
+        for hit in shuffled(choices, HITS):
+            # A machine that goes down takes both programs along.
+            found.append(made(choices, hit, "none" if hit == "reboot" else more.pop(0)))
     return [one for one in found if reboots or one.hit != "reboot"][:count]
 
 
@@ -90,8 +93,14 @@ def made(choices: random.Random, hit: str, complication: str) -> Schedule:
         complication,
         tuple(choices.uniform(0.3, 3.0) for _ in range(3)),
         choices.uniform(0.1, 2.5),
-        choices.choice(dependents()),
+        choices.choice(quick() if complication == "stubborn" else dependents()),
     )
+
+
+def quick() -> list[str]:
+    """Those whose grace is over soon."""
+    known = runtime.services()
+    return [name for name in dependents() if known[name].stop_grace <= SHORT_GRACE_SECONDS]
 
 
 def perform(host: Host, schedule: Schedule) -> None:
@@ -119,17 +128,18 @@ STRIKES = {
 def command(schedule: Schedule) -> str:
     """The hit as a shell command."""
     first, second, third = (f"sleep {pause:{SECOND}}" for pause in schedule.pauses)
-    longer = f"sleep {3 + schedule.pauses[0]:{SECOND}}"
+    longer = f"sleep {AWAY_SECONDS + schedule.pauses[0]:{SECOND}}"
     restart = f"docker restart --time 2 {OWNER}"
     pid = f"$(docker inspect --format '{{{{.State.Pid}}}}' {OWNER})"
     return {
         "restart": restart,
-        "recreate": leak_operations.RECREATE,
+        # As a user does it: without the lock of ours.
+        "recreate": f"{COMPOSE} up -d --no-deps --force-recreate --pull never {OWNER}",
         "kill": f"kill -KILL {pid}",
         "remove": f"docker rm --force {OWNER}",
         # At least as long as would be too long to be left where one is.
         "stop": f"docker stop --time 2 {OWNER}; {longer}; docker start {OWNER}",
-        "pause": f"docker pause {OWNER}; {longer}; docker unpause {OWNER}",
+        "pause": f"docker pause {OWNER}; {second}; docker unpause {OWNER}",
         "flap": f"{restart}; {first}; {restart}; {second}; {restart}; {third}",
         "dockerd": "systemctl reset-failed docker; systemctl restart docker",
     }[schedule.hit]
