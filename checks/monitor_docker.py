@@ -80,7 +80,7 @@ class Engine:
         self.require_act()
         if container.status in RUNS:
             return
-        if container.name not in self.containers:
+        if self.containers.get(container.name) is not container:
             raise DockerError(f"No such container: {container.name}")
         trait = self.traits[container.service]
         self._check_start(container, trait)
@@ -250,6 +250,8 @@ class Engine:
         """Give it another name. Raise DockerError when the name is taken."""
         if name in self.containers:
             raise DockerError(f"409: the name {name} is already in use")
+        if self.containers.get(container.name) is not container:
+            raise DockerError(f"No such container: {container.name}")
         del self.containers[container.name]
         self.changed(container.name, None, "")
         container.name = name

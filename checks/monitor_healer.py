@@ -33,8 +33,9 @@ class Healer:
         self.queue: collections.deque[tuple[str, list[str], Reply]] = collections.deque()
         self.process: Any = None
         self.verb = ""
+        self._reply: Reply = lambda result: None
+        self.services: list[str] = []
         self.told: collections.deque[int] = collections.deque(maxlen=REMEMBERED)
-        self._looked: tuple[Any, dict[str, Any]] | None = None
 
     # Looking.
 
@@ -44,7 +45,12 @@ class Healer:
         world.docker.require()
         busy = world.lock if world.lock != "monitor" else ""
         observation = self.observation()
-        wishes = self.note(observation)
+        undecided: list[str] = []
+        if not world.lock:
+            # While somebody acts, what stops is not what stopped; the journal is in use.
+            undecided = self.note(observation).undecided
+            running = {c["name"] for c in observation["containers"] if c["status"] == "running"}
+            world.journal -= running
         actions = plan.plan(world.config, observation)
         owner = world.docker.get(OWNER)
         up = owner.firewall if owner is not None and owner.status == "running" else None
@@ -56,7 +62,7 @@ class Healer:
             "actions": [
                 {key: act[key] for key in ("service", "action", "reason")} for act in actions
             ],
-            "undecided": wishes.undecided,
+            "undecided": undecided,
             "busy": busy,
             "data": world.present,
             "firewall": up if firewall else None,
@@ -76,9 +82,8 @@ class Healer:
         }
 
     def note(self, observation: dict[str, Any]) -> user_stops.Wishes:
-        """As user_stops.note and journal.forget_finished."""
+        """As user_stops.note."""
         world = self.world
-        running = {c["name"] for c in observation["containers"] if c["status"] == "running"}
         wishes = user_stops.find(
             world.docker,  # type: ignore[arg-type]
             observation,
@@ -91,7 +96,6 @@ class Healer:
         for service in wishes.started:
             world.intents.pop(service, None)
         observation["intents"] = dict(world.intents)
-        world.journal -= running
         return wishes
 
     def facts(self, name: str) -> dict[str, Any]:
@@ -145,7 +149,7 @@ class Healer:
         if self.process is not None or not self.queue or not self.alive:
             return
         verb, services, reply = self.queue.popleft()
-        self.verb = verb
+        self.verb, self.services, self._reply = verb, services, reply
         self.world.note("act", phase="begin", verb=verb, services=services)
 
         def ended(result: Any, error: Exception | None) -> None:
@@ -154,24 +158,27 @@ class Healer:
             self.process, self.verb = None, ""
             self.world.note("act", phase="end", verb=verb, services=services, **answer)
             reply({"verb": verb, "services": services, **answer})
-            self.world.on_change()
+            self.world.poke()
             self._next()
 
         # Not at once: whoever asks is in the middle of a pass.
         self.process = self.world.run(self._begin(verb, services), ended)
-        self.world.on_change()
+        self.world.poke()
 
     def kill(self) -> None:
-        """It dies: nobody gets an answer, the kernel frees the lock, the journal stays."""
+        """It dies: whoever asked is hung up on, the kernel frees the lock, the journal stays."""
         self.alive = False
+        nobody = {"failed": {}, "busy": "", "unknown": "the healer hung up"}
+        asked = list(self.queue)
         self.queue.clear()
         if self.process is not None:
             self.process.kill()
-            self.process, verb, self.verb = None, self.verb, ""
-            if self.world.lock == "monitor":
-                self.world.judge_lock("")
-            self.world.note("act", phase="killed", verb=verb, services=[])
+            asked.append((self.verb, self.services, self._reply))
+            self.world.note("act", phase="killed", verb=self.verb, services=self.services)
+            self.process, self.verb = None, ""
         self.world.note("healer", alive=False)
+        for verb, services, reply in asked:
+            reply({"verb": verb, "services": services, **nobody})
 
     def revive(self) -> None:
         """systemd starts it again."""

@@ -88,7 +88,10 @@ class World:
         self.kill_in: int | None = None
         self.must_die = False
         self.wake: Callable[[str], None] = lambda why: None
-        self.on_change: Callable[[], None] = lambda: None
+        self.poke: Callable[[], None] = lambda: None
+        # The schedule goes on at least until then.
+        self.last = 0.0
+        self.processes: list[Process] = []
         self.watched_pids: set[int] = set()
         self.docker = Engine(
             after=self.after,
@@ -146,6 +149,10 @@ class World:
     ) -> Process:
         """Go on with a generator as long as it yields seconds; `ended` gets result and error."""
         process = Process(steps, ended)
+        if not self.on:
+            process.kill()
+            return process
+        self.processes = [one for one in self.processes if one.alive] + [process]
         self._resume(process)
         return process
 
@@ -190,7 +197,7 @@ class World:
             }
         if name in GROUP:
             self.note("container", **facts)
-            self.on_change()
+            self.poke()
 
     def _ended(self, pid: int) -> None:
         if pid in self.watched_pids:
