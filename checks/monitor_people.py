@@ -77,25 +77,38 @@ def take_lock(world: World, holder: str) -> Steps:
 
 
 def verb_down(world: World, names: list[str]) -> Steps:
-    """stack-manage.sh downloads stop: intents first, then the stops, all under the lock."""
+    """stack-manage.sh downloads down: intents first, then they are stopped and removed, all under
+    the lock; Gluetun takes its dependents with it, which are not what the user stopped."""
     if not (yield from take_lock(world, "cli")):
         return
     try:
         for name in names:
             world.intents.setdefault(name, {"at": clock.timestamp(world.wall())})
             world.wish(name, "stop")
-        running = [one for name in names if (one := world.docker.get(name)) is not None]
-        yield from together([world.docker.stop(one) for one in running])
+        gone = [*names, *(DEPENDENTS if OWNER in names else ())]
+        ours = set(gone) - set(names)
+        world.journal |= ours
+        there = [one for name in dict.fromkeys(gone) if (one := world.docker.get(name)) is not None]
+        yield from together([world.docker.stop(one) for one in there])
+        for one in there:
+            yield 0.01
+            world.docker.remove(one)
+        world.journal -= ours
     finally:
         world.judge_lock("")
 
 
 def verb_up(world: World, healer: Healer, names: list[str], actor: str = "cli") -> Steps:
-    """stack-manage.sh downloads up, or a deploy: converge, waiting for Gluetun's health."""
+    """stack-manage.sh downloads up: no longer stopped, and converged."""
+    if OWNER in world.intents and OWNER not in names:
+        # It is refused: first Gluetun.
+        return
+    world.journal |= set(names)
     for name in names:
         world.intents.pop(name, None)
         world.wish(name, "run")
     yield from converge(world, healer, names, actor)
+    world.journal -= set(names)
 
 
 def converge(world: World, healer: Healer, names: list[str], actor: str) -> Steps:

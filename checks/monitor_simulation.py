@@ -164,8 +164,9 @@ class Schedule:
             life.until(world.now + CHUNK_SECONDS)
         _mend(self)
         deadline = world.now + CALM_SECONDS
+        latest = deadline + 2 * world.settings["pause_seconds"]
         why = "-"
-        while why and world.now < deadline:
+        while why and world.now < min(deadline, latest):
             life.until(world.now + CHUNK_SECONDS)
             why = self.unfinished()
             if world.disk.get("pause"):
