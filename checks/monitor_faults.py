@@ -36,7 +36,7 @@ def owner_restart(world: World, healer: Healer) -> None:
 
 def owner_recreated(world: World, healer: Healer) -> None:
     """docker compose up of Gluetun alone: another id, and nobody follows."""
-    world.run(people.compose_owner_alone(world))
+    world.run(people.compose_up(world, [OWNER]))
 
 
 def owner_killed(world: World, healer: Healer) -> None:
@@ -282,7 +282,7 @@ def deploy(world: World, healer: Healer) -> None:
 def compose_killed(world: World, healer: Healer) -> None:
     """Somebody recreates some by hand, and presses Ctrl-C half way."""
     names = world.random.sample(GROUP, world.random.randint(1, 3))
-    process = world.run(world.docker.up(names, "user"))
+    process = world.run(people.compose_up(world, names))
     world.after(world.random.uniform(0.01, 2.0), process.kill)
 
 
@@ -321,12 +321,14 @@ def acts_fail(world: World, healer: Healer) -> None:
 
 def _delivery(world: World, mode: str) -> None:
     world.delivery = mode
+    world.note("delivery", mode=mode)
     if mode == "cut":
         world.after(0.001, lambda: world.wake("cut"))
 
     def end() -> None:
         if world.delivery == mode:
             world.delivery = ""
+            world.note("delivery", mode="")
             if mode == "cut":
                 world.wake("back")
 

@@ -23,6 +23,8 @@ from checks.monitor_world import DATA, DEPENDENTS, GROUP
 SEE_SECONDS = 3.0
 # Nor is it known at once who stopped it (user_stops.UNDECIDED_SECONDS), and a pass later it is.
 ENDED_SECONDS = 6.0
+# How often it looks when nothing is off.
+QUIET_SECONDS = 30.0
 # After something stood in the way: the look that finds that it does not any more.
 BLIND_SECONDS = 13.0
 FIRST_PAUSE_SECONDS, LONGEST_HOLD_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 75.0, 750.0
@@ -51,7 +53,7 @@ class Judge:
         self.wishes = dict.fromkeys(GROUP, "run")
         self.present, self.docker, self.full = True, "", False
         self.on = self.monitor = self.healer = True
-        self.lock = ""
+        self.lock = self.delivery = ""
         self.act: Entry | None = None
         self.pending: Entry | None = None
         self.pause: Any = None
@@ -74,8 +76,8 @@ class Judge:
         """Let the time until this entry pass, and then be true what it says."""
         seconds = entry["at"] - self.at
         if seconds > 0:
+            self.at += seconds
             self._pass(seconds)
-        self.at = entry["at"]
         handler = getattr(self, f"_{entry['kind']}", None)
         if handler is not None:
             was = self.is_blocked()
@@ -115,7 +117,7 @@ class Judge:
         return wanted and (one is None or one["status"] not in (*RUNS, "restarting"))
 
     def _pass(self, seconds: float) -> None:
-        if self.is_blocked() or self.at < self.known_again_by:
+        if self.is_blocked() or self.at - seconds < self.known_again_by:
             self.elsewhere.clear()
             self.missing.clear()
             return
@@ -133,13 +135,17 @@ class Judge:
                 self.holds.pop(service, None)
         ready = self.owner_is_ready()
         self.revives = [one for one in self.revives if one > self.at - REMEMBERED_SECONDS]
-        bound = ENDED_SECONDS + _pauses(len(self.revives), LONGEST_PAUSE_SECONDS)
+        bound = ENDED_SECONDS + self._unheard() + _pauses(len(self.revives), LONGEST_PAUSE_SECONDS)
         for service in GROUP:
             # (b): who should run does.
             bad = self.is_missing(service) and not self.pause and (ready or service == OWNER)
             if self._count(self.missing, service, bad, seconds) and self.missing[service] > bound:
                 text = f"should run and has not for {bound:.0f} s"
                 self.violation("b", service, text)
+
+    def _unheard(self) -> float:
+        """What is not a death nobody tells of when events are lost or late: the clock has to do."""
+        return QUIET_SECONDS if self.delivery in ("lost", "late", "reordered") else 0.0
 
     def _count(self, times: dict[str, float], service: str, bad: bool, seconds: float) -> bool:
         """Add the seconds to a service's account; say whether it has one."""
@@ -164,6 +170,9 @@ class Judge:
 
     def _gate(self, entry: Entry) -> None:
         self.present = entry["present"]
+
+    def _delivery(self, entry: Entry) -> None:
+        self.delivery = entry["mode"]
 
     def _docker(self, entry: Entry) -> None:
         self.docker = entry["mode"]
@@ -215,10 +224,13 @@ class Judge:
         if self.act is not None:
             self.violation("d", entry["verb"], f"begins while {self.act['verb']} is under way")
         self.act = entry
-        if entry["verb"] == "hold":
-            for service in entry["services"]:
+        for service in entry["services"]:
+            # From one attempt to the next there is a pause, which is bounded.
+            self.elsewhere.pop(service, None)
+            self.missing.pop(service, None)
+            if entry["verb"] == "hold":
                 self.holds[service] = self.holds.get(service, 0) + 1
-        else:
+        if entry["verb"] != "hold":
             self.revives.append(self.at)
 
     def _end(self, entry: Entry) -> None:

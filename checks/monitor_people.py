@@ -8,6 +8,9 @@ before anybody looked, is a wish that nobody can tell.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from checks.monitor_containers import OWNER, RUNS, Steps, together
 from checks.monitor_healer import Healer, apply
 from checks.monitor_world import DATA, DEPENDENTS, GROUP, World
@@ -46,8 +49,9 @@ def docker_restart(world: World, name: str) -> Steps:
     """docker restart NAME; when it cannot start again, it stays ended with the reason."""
     one = world.docker.get(name)
     if one is not None:
-        yield from world.docker.restart(one, "user")
-        world.wish(name, "run")
+        with _looks_like_a_stop(world, [name]):
+            yield from world.docker.restart(one, "user")
+            world.wish(name, "run")
 
 
 def docker_remove(world: World, name: str) -> Steps:
@@ -58,10 +62,27 @@ def docker_remove(world: World, name: str) -> Steps:
         world.docker.remove(one)
 
 
-def compose_owner_alone(world: World) -> Steps:
-    """docker compose up -d --force-recreate --no-deps gluetun, and nothing for the others."""
-    yield from world.docker.up([OWNER], "user")
-    world.wish(OWNER, "run")
+def compose_up(world: World, names: list[str]) -> Steps:
+    """docker compose up -d --force-recreate --no-deps NAME…, by hand; perhaps of Gluetun alone."""
+    with _looks_like_a_stop(world, names):
+        yield from world.docker.up(names, "user")
+        for name in names:
+            world.wish(name, "run")
+
+
+@contextlib.contextmanager
+def _looks_like_a_stop(world: World, names: list[str]) -> Iterator[None]:
+    """What a person's command leaves ended when it fails or is killed looks like a stop."""
+    done = False
+    try:
+        yield
+        done = True
+    finally:
+        for name in names:
+            one = world.docker.get(name)
+            ended = one is not None and one.status == "exited" and not one.error
+            if ended and not done and name not in world.journal and world.wishes[name] == "run":
+                world.wish(name, "unknown")
 
 
 def take_lock(world: World, holder: str) -> Steps:

@@ -31,6 +31,7 @@ CELLS = [(phase, fault) for phase in PHASES for fault in NAMES]
 STRIDE = 7  # so that neighbouring seeds are in different rows and columns
 TRIES = 40
 CALM_SECONDS = 1500.0
+WINDOW_SECONDS = 3600.0
 CHUNK_SECONDS = 5.0
 LEAST_STEPS = 30
 
@@ -164,7 +165,7 @@ class Schedule:
             life.until(world.now + CHUNK_SECONDS)
         _mend(self)
         deadline = world.now + CALM_SECONDS
-        latest = deadline + 2 * world.settings["pause_seconds"]
+        latest = deadline + 3 * WINDOW_SECONDS
         why = "-"
         while why and world.now < min(deadline, latest):
             life.until(world.now + CHUNK_SECONDS)
@@ -234,6 +235,7 @@ def _mend(schedule: Schedule) -> None:
     docker.write_errors.clear()
     world.delivery, world.full, world.disk_free = "", False, 0.6
     world.kill_in, world.must_die = None, False
+    world.note("delivery", mode="")
     if docker.mode:
         docker.mode = ""
         world.note("docker", mode="")
