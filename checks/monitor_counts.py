@@ -39,6 +39,7 @@ class Counts:
         self.pause: Any = None
         self.pause_at = 0.0
         self.resume_asked = False
+        self.resumed: Any = None
         self.deaths = self.boots = 0
         # The Gluetun of which all wanted dependents were last inside, and of the last revival.
         self.whole: Any = None
@@ -82,14 +83,14 @@ class Counts:
     # (e)
 
     def _saved(self, entry: Entry) -> None:
-        if self.resume_asked:
+        lifted = entry["resumed"] != self.resumed
+        if lifted:
             # A hand that lifts the pause begins a new count.
-            self.opened, self.resume_asked = {}, False
-            known = set(entry["cascades"]) - {entry["steady"]}
-            self.opened = dict.fromkeys(known, -2 * WINDOW_SECONDS)
-            lifted = True
-        else:
-            lifted = False
+            self.resumed = entry["resumed"]
+            if not self.resume_asked:
+                self.violation("e", entry, "the count begins anew, and nobody has asked for it")
+            self.resume_asked = False
+            self.opened = dict.fromkeys(self.opened, -2 * WINDOW_SECONDS)
         limit = self.settings["cascades_per_hour"]
         for moment in entry["cascades"]:
             if moment in self.opened:
@@ -134,7 +135,7 @@ class Counts:
         if not owner or owner["status"] not in RUNS:
             return
         wanted = [name for name in DEPENDENTS if judge.wishes[name] == "run"]
-        if wanted and not any(
+        if not any(
             judge.is_elsewhere(name)
             or (one := judge.containers.get(name)) is None
             or one["status"] not in RUNS
@@ -155,6 +156,8 @@ class Counts:
                 if not self.fresh:
                     self.violation("e", entry, "a cascade is not counted")
                 self.fresh = 0
+            if others and moved and self.pause:
+                self.violation("e", entry, "a revival begins during a pause")
             self.served = present
         elif entry["phase"] != "end" or entry["busy"] or entry["unknown"]:
             # It was not made, or nobody knows: the next one may be the same one.
@@ -175,7 +178,7 @@ class Counts:
         self._alarm(entry, *key)
         self.paused_told += kind == "paused"
         self.over_told += kind in OVER
-        if words.render(kind, message)["priority"] > 0:
+        if kind.rpartition("_")[0] in words.ALARMS or kind in words.ALARMS:
             times = self.said.setdefault(key, [])
             times.append(entry["at"])
             if sum(one > entry["at"] - STORM_SECONDS for one in times) > STORM:

@@ -84,6 +84,9 @@ class Judge:
             handler(entry)
             if was and not self.is_blocked():
                 self.known_again_by = self.at + BLIND_SECONDS
+            if entry["kind"] == "gate":
+                # Nothing tells of a disk that is there again.
+                self.known_again_by = self.at + QUIET_SECONDS
 
     # What time does.
 
@@ -211,8 +214,6 @@ class Judge:
         if entry["verb"] == "revive" and dependents and not self.ready:
             text = "is asked for before Gluetun is ready"
             self.violation("b", entry["verb"], text)
-        if entry["verb"] == "revive" and dependents and self.pause:
-            self.violation("e", entry["verb"], "is asked for during a pause")
 
     def _answered(self, entry: Entry) -> None:
         self.pending = None

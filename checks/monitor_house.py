@@ -48,6 +48,7 @@ class House:
             cascades=[one["at"] for one in state["cascades"]],
             steady=state["steady"]["steady"],
             pause=state["pause"],
+            resumed=state["resumed_at"],
             numbers=[one["number"] for one in state["outbox"]],
         )
 
