@@ -51,7 +51,9 @@ def unhealthy(state: State, seen: Group, look: Look, now: float) -> Act | None:
         if record["unhealthy_since"] is None:
             record["unhealthy_since"] = now
         record["restarts"] = _recent(record["restarts"], now)
-        long = now - record["unhealthy_since"] >= settings["unhealthy_seconds"]
+        # Twice as patient after each restart that did not help.
+        patience = settings["unhealthy_seconds"] * 2 ** len(record["restarts"])
+        long = now - record["unhealthy_since"] >= patience
         if long and len(record["restarts"]) < settings["restarts_per_hour"]:
             due.append(name)
     if not due:
