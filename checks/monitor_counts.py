@@ -152,8 +152,8 @@ class Counts:
             moved = self.whole is not None and present[:2] != self.whole[:2]
             same_boot = self.whole is not None and present[2] == self.whole[2]
             others = [name for name in entry["services"] if name != OWNER]
-            if others and moved and same_boot and self.served not in (None, present):
-                if not self.fresh:
+            if others and moved and same_boot and self.served != present:
+                if self.served is not None and not self.fresh:
                     self.violation("e", entry, "a cascade is not counted")
                 self.fresh = 0
             if others and moved and self.pause:

@@ -209,14 +209,17 @@ class Engine:
             return
         self.tell("kill", container)
         life, trait = container.life, self.traits[container.service]
+        container.by_hand = container.by_hand or by_hand
         yield trait.stop_seconds * self.spread(0.9, 1.1)
         if self.mode == "down":
             raise NotReachable("Docker went away while it stopped")
         if trait.wedged:
             raise DockerError("500: tried to kill container, but did not receive an exit event")
         if container.life == life and container.status in RUNS:
-            container.by_hand = container.by_hand or by_hand
             self._stopped(container)
+        elif container.life == life and container.status == "exited":
+            # It ended by itself meanwhile; asked for it was all the same.
+            self.tell("stop", container)
 
     def _stopped(self, container: Container) -> None:
         # No restart policy after a stop, whoever asked for it.

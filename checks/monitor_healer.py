@@ -306,10 +306,9 @@ def _carry_out(
     docker = world.docker
     for act in acts:
         if act["action"] == "remove" and (one := docker.get(act["container"])) is not None:
-            world.journal.add(act["service"])
+            # No entry in the journal: the leftover's stop is not the service's.
             yield 0.02
             docker.remove(one)
-            world.journal.discard(act["service"])
     made = [act["service"] for act in acts if act["action"] in ("create", "recreate")]
     groups = [[name] for name in made] if apart else [made] if made else []
 

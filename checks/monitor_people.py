@@ -33,7 +33,7 @@ def docker_stop(world: World, name: str) -> Steps:
     if name in world.journal:
         return
     settled = world.wall() - world.docker.started > user_stops.DOCKERD_SETTLES_SECONDS
-    world.wish(name, "stop" if settled else "unknown")
+    world.wish(name, "stop" if settled and not one.error else "unknown")
 
 
 def docker_start(world: World, name: str) -> Steps:

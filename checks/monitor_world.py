@@ -197,6 +197,9 @@ class World:
             }
         if name in GROUP:
             self.note("container", **facts)
+            if name in self.intents and self.wishes[name] == "run" and not is_running(container):
+                # Started again by hand, and ended before anybody saw it running.
+                self.wish(name, "unknown")
             self.poke()
 
     def _ended(self, pid: int) -> None:
@@ -262,7 +265,10 @@ class World:
                 return False
             if one.health not in ("healthy", "none"):
                 return False
-        return all("_" not in name for name in self.docker.containers)
+        return all(
+            name == one.service or self.wishes[one.service] != "run"
+            for name, one in self.docker.containers.items()
+        )
 
 
 def a_config() -> dict[str, Any]:
