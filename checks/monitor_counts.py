@@ -22,6 +22,8 @@ WINDOW_SECONDS = 3600.0
 SAVING_SECONDS = 0.05
 # What a power cut makes the steady clock forget, at most.
 FORGOTTEN_SECONDS = 300.0
+# One when it came, and one for somebody who strayed later.
+CASCADES_OF_ONE = 2
 STORM, STORM_SECONDS = 6, 600.0
 UNKNOWN_SECONDS = 120.0 + 12.0
 PATIENCE_SECONDS = 35.0
@@ -45,6 +47,7 @@ class Counts:
         self.whole: Any = None
         self.served: Any = None
         self.fresh = 1
+        self.of_incarnation: dict[str, int] = {}
         self.numbers: set[int] = set()
         self.told: dict[int, int] = {}
         self.out: dict[tuple[str, str], float] = {}
@@ -63,7 +66,7 @@ class Counts:
         self._conditions(entry, judge)
         kind = entry["kind"]
         if kind == "saved":
-            self._saved(entry)
+            self._saved(entry, judge)
         elif kind == "told":
             self._told(entry)
         elif kind == "repeated":
@@ -82,7 +85,7 @@ class Counts:
 
     # (e)
 
-    def _saved(self, entry: Entry) -> None:
+    def _saved(self, entry: Entry, judge: Judge) -> None:
         lifted = entry["resumed"] != self.resumed
         if lifted:
             # A hand that lifts the pause begins a new count.
@@ -100,10 +103,21 @@ class Counts:
             since = now - WINDOW_SECONDS + SAVING_SECONDS
             recent = sum(one > since for one in self.opened.values())
             self.opened[moment] = now
+            self._once(entry, judge)
             if recent >= limit:
                 self.violation("e", entry, f"cascade number {recent + 1} of one hour is decided")
         self._pause(entry, limit, lifted=lifted)
         self.numbers |= set(entry["numbers"])
+
+    def _once(self, entry: Entry, judge: Judge) -> None:
+        """One dependent that does not obey must not use up the count of all."""
+        owner = judge.containers.get(OWNER)
+        if owner and owner["status"] in RUNS:
+            key = str(owner["incarnation"])
+            self.of_incarnation[key] = self.of_incarnation.get(key, 0) + 1
+            if self.of_incarnation[key] > CASCADES_OF_ONE:
+                text = f"{self.of_incarnation[key]} cascades, and Gluetun was the same"
+                self.violation("e", entry, text)
 
     def _pause(self, entry: Entry, limit: int, *, lifted: bool) -> None:
         begun = entry["pause"] and (not self.pause or entry["pause"]["since"] != self.pause["since"])
@@ -143,6 +157,12 @@ class Counts:
         ):
             self.whole = owner["incarnation"]
 
+    def _anybody_home(self, judge: Judge) -> bool:
+        return any(
+            judge.containers.get(name, {}).get("status") in RUNS and not judge.is_elsewhere(name)
+            for name in DEPENDENTS
+        )
+
     def _act(self, entry: Entry, judge: Judge) -> None:
         owner = judge.containers.get(OWNER)
         if entry["verb"] != "revive" or owner is None or owner["status"] not in RUNS:
@@ -156,7 +176,8 @@ class Counts:
                 if self.served is not None and not self.fresh:
                     self.violation("e", entry, "a cascade is not counted")
                 self.fresh = 0
-            if others and moved and self.pause:
+            if others and moved and self.pause and not self._anybody_home(judge):
+                # One that ails in a group that is home is no cascade.
                 self.violation("e", entry, "a revival begins during a pause")
             self.served = present
         elif entry["phase"] != "end" or entry["busy"] or entry["unknown"]:
