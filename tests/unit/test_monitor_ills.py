@@ -67,6 +67,15 @@ def test_one_inside_that_has_to_be_made_anew_is(house: House) -> None:
     assert ("revive", ["sonarr"]) in [*house.see(), *house.see()]
 
 
+def test_what_an_interrupted_recreate_left_of_an_unwanted_one_is_cleared_away(
+    house: House,
+) -> None:
+    house.stop("sonarr")
+    house.services["sonarr"]["wanted"] = False
+    house.actions = [{"service": "sonarr", "action": "remove", "reason": "left over"}]
+    assert ("revive", ["sonarr"]) in [*house.see(), *house.see()]
+
+
 def test_gluetun_that_is_gone_is_brought_back_before_anybody_else(house: House) -> None:
     house.services[OWNER] |= {"status": "absent", "id": None, "netns": None, "started_at": None}
     house.actions = [{"service": OWNER, "action": "create", "reason": "absent"}]

@@ -102,6 +102,20 @@ def test_the_pause_ends_after_its_time_with_a_fresh_look(house: House) -> None:
     assert house.kinds()[-3:] == ["pause_over", "episode_opened", "episode_done"]
 
 
+def test_a_short_pause_does_not_end_before_there_is_room(house: House) -> None:
+    house.settings["pause_seconds"] = 600
+    spaced(house, 5)
+    house.now += 200
+    house.start_owner()
+    house.obey()
+    first = house.state["cascades"][0]["at"]
+    assert house.state["pause"]["until"] == pytest.approx(first + 3600)
+    while house.now < first + 3590:
+        assert house.obey(10) == []
+    assert house.obey(20) == [("revive", ALL)]
+    assert house.kinds().count("paused") == 1
+
+
 def test_the_user_lifts_the_pause_and_the_count_begins_anew(house: House) -> None:
     spaced(house, 5)
     house.now += 200

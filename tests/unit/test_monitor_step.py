@@ -107,7 +107,19 @@ def test_one_that_runs_elsewhere_is_stopped_and_brought_back_alone(house: House)
     assert house.obey() == [("hold", ["sonarr"])]
     assert house.obey() == [("revive", ["sonarr"])]
     house.obey()
-    assert house.state["cascades"][-1]["cause"] == "strayed"
+    assert house.state["cascades"] == []
+
+
+def test_one_that_cannot_be_stopped_uses_up_nobodys_limit(house: House) -> None:
+    house.start_owner()
+    for _ in range(900):
+        for verb, names in house.see(2.0):
+            free = [name for name in names if name != "sonarr"]
+            (house.stop if verb == "hold" else house.revive)(*free)
+    assert len(house.state["cascades"]) == 1
+    assert house.state["pause"] is None
+    assert house.kinds().count("episode_done") == 1
+    assert house.kinds().count("not_stopped") == 1
 
 
 def test_one_joined_to_a_gluetun_that_is_gone_is_stranded_whatever_its_inode(house: House) -> None:

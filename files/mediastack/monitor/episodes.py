@@ -1,7 +1,8 @@
 """An episode: the group is being brought into the owner's present namespace.
 
-It opens when the owner is another incarnation than the one in which the group was whole, or when a
-dependent runs elsewhere, and is counted then, unless the host was started: that is nobody's fault.
+It opens when the owner is another incarnation than the one in which the group was whole, or has
+left dependents running behind, and is counted then, unless the host was started: that is nobody's
+fault. One that runs elsewhere while the owner is the same is a single service's ill.
 It waits until the owner is ready, asks for the missing dependents to be brought back, again after
 longer and longer pauses, and ends when all are inside and healthy, or not healthy in time: then it
 is the matter of ills. When the owner changes once more after an attempt, that is the next episode.
@@ -68,8 +69,8 @@ def _open(state: State, look: Look, seen: Group, now: float) -> bool:
         state["settled"] = seen.incarnation
         state["booted"] = look["boot"]
         return False
-    stranded = [name for name in seen.stranded if name in seen.away]
-    if not stranded and not (moved and seen.away):
+    left_behind = seen.incarnation is None and any(name in seen.away for name in seen.stranded)
+    if not left_behind and not (moved and seen.away):
         return False
     if state["pause"] is not None:
         return False
@@ -163,8 +164,6 @@ def _cause(state: State, look: Look, seen: Group) -> str:
         return "oom" if owner["oom_killed"] else "ended"
     if owner["id"] != settled[0]:
         return "recreated"
-    if seen.incarnation == settled:
-        return "strayed"
     return "crashed" if owner["restarts"] else "restarted"
 
 

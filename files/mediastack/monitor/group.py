@@ -10,7 +10,8 @@ from mediastack.monitor.state import Look
 
 class Group(NamedTuple):
     """`home` are wanted dependents inside the owner's namespace, `away` those that are not and of
-    which that is known; `stranded` run elsewhere, wanted or not; `unclear` nobody knows."""
+    which that is known; `stranded` run elsewhere, wanted or not; `unclear` nobody knows;
+    `leftovers` have a container to be removed, wanted or not."""
 
     owner_name: str
     owner: dict[str, Any]
@@ -22,6 +23,7 @@ class Group(NamedTuple):
     stranded: list[str]
     unclear: list[str]
     planned: dict[str, str]
+    leftovers: list[str]
 
 
 def of(look: Look) -> Group:
@@ -51,6 +53,7 @@ def of(look: Look) -> Group:
         stranded=among(list(dependents), namespaces.STRANDED),
         unclear=among(wanted, namespaces.UNKNOWN) + sorted(undecided & dependents.keys()),
         planned=planned,
+        leftovers=[action["service"] for action in look["actions"] if action["action"] == "remove"],
     )
 
 

@@ -36,7 +36,7 @@ def dependents(state: State, seen: Group, now: float) -> Act | None:
     if not seen.ready or state["episode"] is not None or state["settled"] != seen.incarnation:
         return None
     planned = [name for name in seen.home if name in seen.planned]
-    return _attempt(state, [*seen.away, *planned], now)
+    return _attempt(state, [*seen.away, *planned, *seen.leftovers], now)
 
 
 def unhealthy(state: State, seen: Group, look: Look, now: float) -> Act | None:

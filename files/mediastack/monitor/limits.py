@@ -16,12 +16,16 @@ WINDOW_SECONDS = 3600.0
 
 def counted(state: State, now: float) -> int:
     """Return how many cascades were decided within the last hour, since the user's last resume."""
-    since = now - WINDOW_SECONDS
-    resumed = state["resumed_at"]
-    return sum(
-        cascade["at"] > since and (resumed is None or cascade["at"] >= resumed)
+    return len(_within_window(state, now))
+
+
+def _within_window(state: State, now: float) -> list[dict[str, Any]]:
+    since, resumed = now - WINDOW_SECONDS, state["resumed_at"]
+    return [
+        cascade
         for cascade in state["cascades"]
-    )
+        if cascade["at"] > since and (resumed is None or cascade["at"] >= resumed)
+    ]
 
 
 def is_exhausted(state: State, now: float, settings: Mapping[str, Any]) -> bool:
@@ -59,6 +63,10 @@ def count(state: State, now: float, cause: str) -> None:
 def pause(state: State, now: float, reason: str, settings: Mapping[str, Any]) -> None:
     """Begin a pause and tell the user, urgently and once."""
     seconds = float(settings["pause_seconds"])
+    if reason == "limit":
+        # Over before there is room for one more, it would only begin again.
+        room = _within_window(state, now)[-int(settings["cascades_per_hour"])]
+        seconds = max(seconds, room["at"] + WINDOW_SECONDS - now)
     state["pause"] = {"since": now, "until": now + seconds, "reason": reason}
     state["episode"] = None
     say(state, "paused", count=counted(state, now), seconds=seconds, cause=reason)

@@ -163,6 +163,7 @@ def _is_off(state: State, look: Look, seen: Group) -> bool:
         or state["outbox"]
         or look["busy"]
         or look["actions"]
+        or not look["data"]
         or seen.stranded
         or seen.unclear
         or group.sick(seen)

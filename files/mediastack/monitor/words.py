@@ -40,7 +40,6 @@ CAUSES = {
     "oom": "Gluetun was killed for want of memory",
     "recreated": "Gluetun was made anew",
     "missing": "Gluetun is gone",
-    "strayed": "a service was in another namespace",
     "first": "what was before is not known",
     "limit": "the limit of one hour is reached",
     "loop": "the same cause repeats again and again",
