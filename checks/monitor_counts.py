@@ -40,6 +40,7 @@ class Counts:
         self.opened: dict[float, float] = {}
         self.pause: Any = None
         self.pause_at = 0.0
+        self.overdue = False
         self.resume_asked = False
         self.resumed: Any = None
         self.deaths = self.boots = 0
@@ -128,6 +129,7 @@ class Counts:
                 self.violation("e", entry, f"a pause ends after {lasted:.0f} s")
         if begun:
             self.pauses += 1
+            self.overdue = False
             self.pause_at = entry["powered"]
             since = entry["pause"]["since"] - WINDOW_SECONDS
             recent = sum(
@@ -139,10 +141,18 @@ class Counts:
             elif recent < least:
                 self.violation("e", entry, f"pauses for a loop after {recent} cascades")
         self.pause = entry["pause"]
-        longest = self.settings["pause_seconds"] + PATIENCE_SECONDS + self.boots * FORGOTTEN_SECONDS
-        if self.pause and entry["powered"] - self.pause_at > longest:
+        longest = self._longest(limit) + PATIENCE_SECONDS + self.boots * FORGOTTEN_SECONDS
+        if self.pause and entry["powered"] - self.pause_at > longest and not self.overdue:
             self.violation("e", entry, "a pause does not end when its time is over")
-            self.pause_at = entry["powered"]
+            self.overdue = True
+
+    def _longest(self, limit: int) -> float:
+        """How long a pause may be: its time, or until there is room in the hour again."""
+        seconds = float(self.settings["pause_seconds"])
+        if self.pause and self.pause["reason"] == "limit":
+            latest = sorted(self.opened.values())[-limit:]
+            seconds = max(seconds, latest[0] + WINDOW_SECONDS - self.pause_at)
+        return seconds
 
     def _container(self, judge: Judge) -> None:
         owner = judge.containers.get(OWNER)

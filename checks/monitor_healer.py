@@ -82,12 +82,16 @@ class Healer:
         }
 
     def note(self, observation: dict[str, Any]) -> user_stops.Wishes:
-        """As user_stops.note."""
+        """As user_stops.note; the keeper's guard has made its pass as well."""
         world = self.world
+        if world.present and not world.guarding:
+            world.guarded -= {
+                c["name"] for c in observation["containers"] if c["status"] == "running"
+            }
         wishes = user_stops.find(
             world.docker,  # type: ignore[arg-type]
             observation,
-            set(world.journal),
+            world.journal | world.guarded,
             world.wall(),
             world.docker.started,
         )

@@ -29,6 +29,7 @@ QUIET_SECONDS = 30.0
 BLIND_SECONDS = 13.0
 FIRST_PAUSE_SECONDS, LONGEST_HOLD_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 75.0, 750.0
 REMEMBERED_SECONDS = 900.0
+MANY_ATTEMPTS, HEALTHY_SECONDS = 5, 320.0
 Entry = Mapping[str, Any]
 
 
@@ -245,4 +246,7 @@ def _pauses(attempts: int, longest: float) -> float:
     """Seconds that may be waited after so many attempts that did not help."""
     if attempts <= 0:
         return 0.0
-    return min(FIRST_PAUSE_SECONDS * 2.0 ** min(attempts - 1, 10) * 1.25, longest)
+    pause = FIRST_PAUSE_SECONDS * 2.0 ** min(attempts - 1, 10) * 1.25
+    # What five attempts have not brought back waits for the health of all others, too.
+    patience = HEALTHY_SECONDS if attempts >= MANY_ATTEMPTS else 0.0
+    return min(max(pause, patience), longest)

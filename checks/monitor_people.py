@@ -30,7 +30,7 @@ def docker_stop(world: World, name: str) -> Steps:
     yield from world.docker.stop(one)
     if world.docker.get(name) is not one or one.status != "exited":
         return
-    if name in world.journal:
+    if name in world.journal or name in world.guarded:
         return
     settled = world.wall() - world.docker.started > user_stops.DOCKERD_SETTLES_SECONDS
     world.wish(name, "stop" if settled and not one.error else "unknown")
@@ -81,7 +81,8 @@ def _looks_like_a_stop(world: World, names: list[str]) -> Iterator[None]:
         for name in names:
             one = world.docker.get(name)
             ended = one is not None and one.status == "exited" and not one.error
-            if ended and not done and name not in world.journal and world.wishes[name] == "run":
+            ours = name in world.journal or name in world.guarded
+            if ended and not done and not ours and world.wishes[name] == "run":
                 world.wish(name, "unknown")
 
 
@@ -180,9 +181,11 @@ def mount_guard(world: World) -> Steps:
             for name in DATA
             if (one := world.docker.get(name)) is not None and one.status in RUNS
         ]
-        world.journal |= {one.service for one in running}
+        world.guarded |= {one.service for one in running}
+        world.guarding = True
         yield from together([world.docker.stop(one, by_hand=False) for one in running])
     finally:
+        world.guarding = False
         if held:
             world.judge_lock("")
 

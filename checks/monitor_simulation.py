@@ -167,7 +167,7 @@ class Schedule:
         deadline = world.now + CALM_SECONDS
         latest = deadline + 3 * WINDOW_SECONDS
         why = "-"
-        while why and world.now < min(deadline, latest):
+        while (why or life.passes < LEAST_STEPS) and world.now < min(deadline, latest):
             life.until(world.now + CHUNK_SECONDS)
             why = self.unfinished()
             if world.disk.get("pause"):

@@ -80,6 +80,9 @@ class World:
         self.wishes: dict[str, str] = dict.fromkeys(GROUP, "run")
         self.intents: dict[str, dict[str, str]] = {}
         self.journal: set[str] = set()
+        # What the mount guard has stopped, and whether it is about it now.
+        self.guarded: set[str] = set()
+        self.guarding = False
         self.images = {name: f"registry/{name}:1" for name in GROUP}
         self.config = a_config()
         self.disk: dict[str, Any] = {}
