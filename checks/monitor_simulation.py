@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
-from checks import monitor_faults as faults
+from checks import monitor_mishaps as faults
 from checks import monitor_people as people
 from checks.monitor_containers import OWNER
 from checks.monitor_healer import Healer
