@@ -10,6 +10,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import monitor_configuration
 import render
 import vpn_configuration
 import wall_configuration
@@ -24,7 +25,7 @@ TEMPLATES = f"{PROGRAM}/templates"
 STACKS = ("downloads", "media", "ops")
 VERSION = "0.2.0-dev"
 # Name and kind of every unit that must be enabled and active; each has a smoke check. Which ones
-# come with the VPN depends on its settings: vpn_configuration.
+# come with the VPN depends on its settings: vpn_configuration, monitor_configuration.
 UNITS = (
     # First: nothing starts containers before the wall stands.
     ("mediastack-wall.service", "service"),
@@ -44,7 +45,7 @@ HELPER_UNITS = (
 
 def units(settings: Settings) -> tuple[tuple[str, str], ...]:
     """Name and kind of every unit that must be enabled and active on this host."""
-    return UNITS + vpn_configuration.units(settings)
+    return UNITS + vpn_configuration.units(settings) + monitor_configuration.units(settings)
 
 
 def release(package: dict[str, bytes]) -> str:
@@ -233,6 +234,7 @@ def build(
             "log_max_size": settings.docker.log_max_size,
             "log_max_files": settings.docker.log_max_files,
         },
+        "monitor": monitor_configuration.table(settings, STATE),
         "notify": notify_entry(settings),
         "limits": {
             "lock_wait_seconds": settings.limits.lock_wait_seconds,

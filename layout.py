@@ -17,6 +17,7 @@ from typing import Any
 import tomli_w
 
 import host_configuration as configuration
+import monitor_configuration
 import render
 import vpn_configuration
 from settings import Settings, enabled, gateway
@@ -142,7 +143,18 @@ def mount_unit(path: str) -> str:
     return escaped.replace("\0", "-") + ".mount"
 
 
-def programs(release: str, data: str, unwanted: frozenset[str] = frozenset()) -> Iterator[Entry]:
+def unit_placeholders(settings: Settings, release: str) -> dict[str, str]:
+    """What the units are told of this release and this host."""
+    return {
+        "RELEASE": release,
+        "DATA_MOUNT": mount_unit(settings.storage.data),
+        "MONITOR_NETWORK": monitor_configuration.network(settings),
+    }
+
+
+def programs(
+    placeholders: dict[str, str], unwanted: frozenset[str] = frozenset()
+) -> Iterator[Entry]:
     """The host programs: sources, wheels, command line, units (but for unwanted ones)."""
     yield directory(PROGRAM, "0755")
     for name in ("bin", "lib", "stacks", "templates", "wheels"):
@@ -158,6 +170,8 @@ def programs(release: str, data: str, unwanted: frozenset[str] = frozenset()) ->
     yield file(ENTRY_POINT, WRAPPER, "0755")
     manage = (FILES / "stack-manage.sh").read_text(encoding="utf-8")
     yield file(f"{PROGRAM}/bin/stack-manage.sh", manage, "0755")
+    words = (FILES / "stack-manage.words.sh").read_text(encoding="utf-8")
+    yield file(f"{PROGRAM}/bin/stack-manage.words.sh", words)
     yield link("/usr/local/sbin/stack-manage.sh", f"{PROGRAM}/bin/stack-manage.sh")
     yield directory("/etc/bash_completion.d", "0755", keep=True)
     completion = (FILES / "stack-manage.completion.bash").read_text(encoding="utf-8")
@@ -165,8 +179,9 @@ def programs(release: str, data: str, unwanted: frozenset[str] = frozenset()) ->
     for unit in sorted((FILES / "systemd").iterdir()):
         if unit.name in unwanted:
             continue
-        text = unit.read_text(encoding="utf-8").replace("@RELEASE@", release)
-        text = text.replace("@DATA_MOUNT@", mount_unit(data))
+        text = unit.read_text(encoding="utf-8")
+        for name, value in placeholders.items():
+            text = text.replace(f"@{name}@", value)
         yield file(f"{UNIT_DIRECTORY}/{unit.name}", text)
     tmpfiles = (FILES / "tmpfiles" / "mediastack.conf").read_text(encoding="utf-8")
     yield file("/etc/tmpfiles.d/mediastack.conf", tmpfiles)
@@ -247,7 +262,11 @@ def build(
         release=release,
     )
     entries = [
-        *programs(release, settings.storage.data, vpn_configuration.unwanted_units(settings)),
+        *programs(
+            unit_placeholders(settings, release),
+            vpn_configuration.unwanted_units(settings)
+            | monitor_configuration.unwanted_units(settings),
+        ),
         directory(render.ETC, "0755"),
         directory(f"{render.ETC}/secrets", "0700", keep=True),
         file(f"{render.ETC}/gluetun.env", gluetun),

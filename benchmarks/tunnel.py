@@ -28,7 +28,7 @@ from sandbox.command import SandboxError, run
 from sandbox.progress import say
 
 PAIRS = 10
-WARM_SECONDS, SECONDS, TURNS = 0.3, 1.0, 2
+WARM_SECONDS, SECONDS, TURNS = 0.3, 1.0, 6
 TARGET_PERCENT = 3.0
 WELL_SECONDS = 180.0
 IDLE_SECONDS = 10.0

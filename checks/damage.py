@@ -57,7 +57,7 @@ def of_secrets(config: dict[str, Any]) -> list[str]:
 
 
 def of_containers(chance: random.Random, config: dict[str, Any]) -> list[str]:
-    """A few are removed; the keeper, which would mend that, is stopped."""
+    """A few are removed; keeper and monitor, which would mend that, are stopped."""
     names = sorted(name for name, one in config["services"].items() if not one["owner"])
     some = shlex.join(chance.sample(names, REMOVED_CONTAINERS))
     return [f"docker rm --force {some} >/dev/null"]
@@ -72,7 +72,7 @@ def commands(
     """
     program = config["paths"]["program"]
     found = [
-        "systemctl stop mediastack-keeper.service",
+        "systemctl stop mediastack-keeper.service mediastack-monitor.service",
         *of_containers(chance, config),
         *of_secrets(config),
         f"systemctl disable --quiet --now {shlex.join(UNITS[1:])}",

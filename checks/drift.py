@@ -24,8 +24,8 @@ BUDGET_SECONDS = 90.0
 MUTATIONS = 30
 FULL_MUTATIONS = 120
 ROUND = 10
-HOLD = "systemctl kill --signal STOP mediastack-keeper.service"
-RELEASE = "systemctl kill --signal CONT mediastack-keeper.service"
+HOLD = f"systemctl kill --signal STOP {runtime.MENDERS}"
+RELEASE = f"systemctl kill --signal CONT {runtime.MENDERS}"
 LINE = re.compile(r"^\s+\[[^]]+\]   (\S+): (.+)$")
 
 settle = ground.settle

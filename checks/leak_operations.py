@@ -21,7 +21,7 @@ COMPOSE = (
     f"docker compose --project-name mediastack-downloads --project-directory {STACK}"
     f" -f {STACK}/compose.yaml $(test ! -e {STACK}/images.yaml || echo -f {STACK}/images.yaml)"
 )
-# Whoever recreates holds the lock; without it the keeper takes the new one for a leftover.
+# Whoever recreates holds the lock, so that nobody else acts meanwhile.
 LOCK = "flock --timeout 60 /run/mediastack/stack.lock"
 RECREATE = f"{LOCK} {COMPOSE} up -d --no-deps --force-recreate --pull never {OWNER}"
 SHORT_SECONDS, LONG_SECONDS = 0.05, 1.2

@@ -153,7 +153,7 @@ def operations(context: Context) -> None:
     context.figure("arrived_through_the_tunnel", through)
     context.figure("on_the_bridge", {kind: bridge[kind] for kind in (*KINDS, BY_PORT)})
     context.figure("passed_by_the_port_of_the_endpoint_meanwhile", by_port)
-    # After a thousand, the keeper tries no oftener than every ten minutes.
+    # After a thousand, the monitor tries no oftener than every two minutes.
     patience = FULL_WELL_SECONDS if context.full else WELL_SECONDS
     took = runtime.wait_until_well(context.box, patience)
     context.figure("seconds_until_well_after", took)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import shlex
 from typing import Any, NamedTuple
 
+from checks import runtime
+
 NETWORK = "check-drift"
 PROGRAMS = ("/opt/mediastack/bin/", "/opt/mediastack/lib/")
 EXTRA = "/opt/mediastack/lib/mediastack/no_longer_wanted.py"
 RECORD = "/var/lib/mediastack/managed.json"
 # Held, or the one that stops every container when it is stopped.
-UNITS_LEFT_ALONE = ("mediastack-keeper.service", "mediastack-shutdown.service")
+UNITS_LEFT_ALONE = (*runtime.MENDERS.split(), runtime.DOOR, "mediastack-shutdown.service")
 
 
 class Mutation(NamedTuple):

@@ -21,6 +21,7 @@ WELL_SECONDS = 120.0
 STAYS_SECONDS = 5.0
 FULL_ROUNDS = 6
 KEEPER = "mediastack-keeper.service"
+MONITOR = "mediastack-monitor.service"
 INTENT = "/var/lib/mediastack/intent.json"
 DOWN = "media"
 
@@ -158,7 +159,7 @@ def _main_pid(context: Context, unit: str) -> str:
 
 @contextlib.contextmanager
 def keeper_paused(context: Context) -> Iterator[None]:
-    """The keeper is paused: dependents stay in the namespace of a gluetun that is gone."""
+    """The keeper is paused: nobody guards /data."""
     box.run(context.box, f"systemctl kill --signal STOP {KEEPER}")
     try:
         yield
@@ -167,13 +168,23 @@ def keeper_paused(context: Context) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def keeper_disabled(context: Context) -> Iterator[None]:
-    """The keeper does not start at boot: nobody starts the dependents."""
-    box.run(context.box, f"systemctl disable --quiet {KEEPER}")
+def monitor_stopped(context: Context) -> Iterator[None]:
+    """Nobody watches: dependents stay in the namespace of a gluetun that is gone."""
+    box.run(context.box, f"systemctl stop {MONITOR}")
     try:
         yield
     finally:
-        box.run(context.box, f"systemctl enable --quiet --now {KEEPER}")
+        box.run(context.box, f"systemctl start {MONITOR}")
+
+
+@contextlib.contextmanager
+def monitor_disabled(context: Context) -> Iterator[None]:
+    """The monitor does not start at boot: nobody starts the dependents."""
+    box.run(context.box, f"systemctl disable --quiet {MONITOR}")
+    try:
+        yield
+    finally:
+        box.run(context.box, f"systemctl enable --quiet --now {MONITOR}")
 
 
 @contextlib.contextmanager
@@ -198,8 +209,8 @@ CASES = {
     "down": stack_down,
 }
 BREAKS = {
-    "keeper-paused": Break("owner", keeper_paused),
-    "keeper-disabled": Break("reboot", keeper_disabled),
+    "monitor-stopped": Break("owner", monitor_stopped),
+    "monitor-disabled": Break("reboot", monitor_disabled),
     "intent-lost": Break("down", intent_lost),
     "container-lost": Break("docker", live_restore_lost),
 }

@@ -20,6 +20,11 @@ from service import Service
 from settings import enabled
 
 POLL_SECONDS = 0.25
+# Who would mend a planted fault before anybody looks. Without its healer the monitor does nothing,
+# and held it would be ended by its watchdog.
+MENDERS = "mediastack-keeper.service mediastack-healer.service"
+# Not stopped either: the healer would go with it.
+DOOR = "mediastack-healer.socket"
 SANDBOX_SETTINGS = ("sandbox/settings.toml", ".sandbox/secrets.toml")
 
 Containers = dict[str, dict[str, Any]]

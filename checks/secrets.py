@@ -126,11 +126,13 @@ def talkative(context: Context) -> None:
 def _wipe(context: Context) -> str:
     """Remove secrets, seeds and containers; return what a dry run of making them prints.
 
-    The keeper is stopped: it would start what the deploy is to start. The deploy starts it too.
+    Keeper and monitor are stopped: they would start what the deploy is to start. The deploy
+    starts them too.
     """
     box.run(
         context.box,
-        "systemctl stop mediastack-keeper.service mediastack-notify.service;"
+        "systemctl stop mediastack-keeper.service mediastack-monitor.service"
+        " mediastack-notify.service;"
         " docker ps -aq | xargs -r docker rm -f >/dev/null;"
         f" rm -rf {canaries.DIRECTORY}; find {CONFIG} -mindepth 2 -delete",
     )

@@ -45,7 +45,7 @@ ROUND = 12
 AFTER_SECONDS = 60.0
 DETECTED_SHARE = 0.95
 MANAGE = "/opt/mediastack/bin/stack-manage.sh"
-KEEPER = "systemctl kill --signal {} mediastack-keeper.service"
+KEEPER = f"systemctl kill --signal {{}} {runtime.MENDERS}"
 SWEEP = (
     "find /opt/mediastack /etc /srv/mediastack /data /run -xdev"
     f" -name '*{KEPT}' -prune -exec rm -r {{}} +"
@@ -54,7 +54,7 @@ settle = ground.settle
 
 
 def prepare(context: Context) -> None:
-    """A deployed box without its keeper, which would mend faults before anybody looks."""
+    """A deployed box without those who would mend faults before anybody looks."""
     context.box = context.resources.enter_context(box.opened(context.box_name))
     # Of a run that was killed here.
     box.run(context.box, SWEEP)

@@ -35,6 +35,14 @@
 #   leaktest [--drill] [--json]
 #       Try whether anything gets out of the vpn zone beside the tunnel, with --drill also while
 #       that is stopped for a moment. Exit 0 safe, 1 LEAK, 3 inconclusive.
+#   monitor status [--json]
+#       Whether Gluetun's services are watched over, where each is, and what was done for
+#       them; exit 1 while nobody watches or healing is paused.
+#   cascade [--dry-run]
+#       Stop all services in Gluetun's network and bring them back into its present one. What
+#       the monitor does by itself when it has to; your own hand is not counted.
+#   resume
+#       Lift a pause of the monitor: it heals again, and counts anew.
 #   history [-n <count>] [--subject <name>] [--json]
 #       What happened here: deploys, restarts, updates, alerts. Newest last.
 #   rotate wireguard [--from <file> | --back]
@@ -60,7 +68,8 @@ readonly ROOT="${MEDIASTACK_ROOT:-}"
 readonly STACKS_DIRECTORY="$ROOT/opt/mediastack/stacks"
 readonly MEDIASTACK="$ROOT/opt/mediastack/bin/mediastack"
 readonly STACK_VERBS=(up down restart pull logs ps config exec)
-readonly HOST_VERBS=(status doctor drift leaktest history rotate version notify-test uninstall help)
+readonly HOST_VERBS=(status doctor drift leaktest monitor cascade resume history rotate version
+  notify-test uninstall help)
 
 main() {
   if [[ "${1:-}" == --debug ]]; then
@@ -72,7 +81,7 @@ main() {
     '') usage_error "nothing to do; say what (stack-manage.sh help)" ;;
     -h | --help) help ;;
     help) shift && help "$@" ;;
-    --complete) shift && complete_words "$@" ;;
+    --complete) shift && offer "$@" ;;
     -*) usage_error "unknown option '$1' (stack-manage.sh help)" ;;
     *) if contains "$1" "${HOST_VERBS[@]}"; then host_verb "$@"; else stack_verb "$@"; fi ;;
   esac
@@ -131,13 +140,14 @@ require_root_and_programs() {
 }
 
 host_verb() {
-  local verb="$1" word given
+  local verb="$1" word given typed=("$@")
   shift && given=("$@")
   while (($#)); do
     word="$1" && shift
     case "$verb $word" in
       'status --json' | 'doctor --json' | 'drift --json' | 'history --json' | 'leaktest --json') ;;
       'doctor --notify' | 'drift --notify' | 'leaktest --drill') ;;
+      'monitor status' | 'monitor --json' | 'cascade --dry-run') ;;
       'uninstall --purge' | 'uninstall --dry-run' | 'uninstall --yes') ;;
       'rotate wireguard' | 'rotate --back') ;;
       'rotate --from') (($#)) || usage_error "rotate --from needs a file"; shift ;;
@@ -148,7 +158,11 @@ host_verb() {
   done
   [[ "$verb" != rotate || "${given[0]:-}" == wireguard ]] ||
     usage_error "what should be rotated? stack-manage.sh rotate wireguard"
-  require_root_and_programs "$verb" "${given[@]}"
+  if [[ "$verb" == monitor ]]; then
+    [[ "${given[0]:-}" == status ]] || usage_error "monitor what? stack-manage.sh monitor status"
+    verb=monitor-status given=("${given[@]:1}")
+  fi
+  require_root_and_programs "${typed[@]}"
   exec "$MEDIASTACK" "$verb" "${given[@]}"
 }
 
@@ -268,43 +282,11 @@ run_inside() {
   unknown_service "$1" "${chosen[*]}"
 }
 
-# Given the words typed so far (without the one being typed), print what may come next.
-complete_words() {
-  local known
-  mapfile -t known < <(stacks)
-  case "${1:-}" in
-    '') printf '%s\n' "${known[@]}" all "${HOST_VERBS[@]}" ;;
-    status) echo --json ;;
-    doctor | drift) printf '%s\n' --json --notify ;;
-    leaktest) printf '%s\n' --drill --json ;;
-    history) printf '%s\n' -n --subject --json ;;
-    rotate) (($# > 1)) && printf '%s\n' --from --back || printf '%s\n' wireguard ;;
-    uninstall) printf '%s\n' --purge --dry-run --yes ;;
-    help) (($# > 1)) || printf '%s\n' "${STACK_VERBS[@]}" "${HOST_VERBS[@]}" ;;
-    *)
-      contains "$1" all "${known[@]}" || return 0
-      (($# > 1)) || printf '%s\n' "${STACK_VERBS[@]}"
-      (($# == 1)) || complete_stack_verb "$@"
-      ;;
-  esac
-}
-
-complete_stack_verb() {
-  local target="$1" verb="$2" chosen stack
-  shift 2
-  case "$verb" in
-    up | down | restart | pull | ps) ;;
-    logs) printf '%s\n' --follow --tail --since --timestamps ;;
-    # After the service comes a command of the container, which nobody here can know.
-    exec) (($# == 0)) || return 0 ;;
-    config) printf '%s\n' --services --images --hash && return 0 ;;
-    *) return 0 ;;
-  esac
-  chosen=("$target")
-  [[ "$target" != all ]] || mapfile -t chosen < <(stacks)
-  for stack in "${chosen[@]}"; do
-    services_of "$stack" 2>/dev/null || true
-  done
+# Completion is typed at, not run: its answers are in a file beside this one.
+offer() {
+  # shellcheck source=/dev/null
+  source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/stack-manage.words.sh"
+  complete_words "$@"
 }
 
 main "$@"

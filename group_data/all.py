@@ -105,6 +105,33 @@ limits = {
     "health_wait_seconds": 600,
 }
 
+monitor = {
+    # How long Gluetun may take to be ready for those in its network before you are told.
+    "healthy_seconds": 300,
+    # Bring everybody back at most so often in an hour; more often is a fault that it only hides.
+    "cascades_per_hour": 5,
+    # Then stop trying for so long, with everybody kept stopped and one urgent message to you.
+    "pause_seconds": 3600,
+    # So many times by the same cause, each within loop_seconds of the last, is a loop: pause too.
+    "loop_cascades": 3,
+    # How soon after the last one the same cause counts as its repetition.
+    "loop_seconds": 120,
+    # How long one of them may be unhealthy in a working Gluetun before it is restarted.
+    "unhealthy_seconds": 120,
+    # Restart the same one at most so often in an hour; 0: never, only tell.
+    "restarts_per_hour": 3,
+    # How long Gluetun may be without a tunnel (it mends that itself) before you are told.
+    "owner_unhealthy_seconds": 300,
+    # Restart Gluetun when it has been unhealthy for so long; 0: never, it goes on trying by itself.
+    "restart_owner_seconds": 0,
+    # What is still wrong is told again after so long.
+    "reminder_seconds": 21600,
+    # Tell when less than this part of the disk of /var/lib/mediastack is free (0.05 is 5 %).
+    "disk_free_least": 0.05,
+    # Prometheus metrics on http://127.0.0.1:<port>/metrics; 0: none, and no network at all for it.
+    "metrics_port": 0,
+}
+
 # Changes to services, [services.<name>] each: `enabled = false` removes one, also from the host.
 # A new name adds a service of your own; it needs image, tag, stack and zone.
 services: dict[str, dict[str, object]] = {}

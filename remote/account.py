@@ -1,12 +1,22 @@
-"""The account that owns media and application state: one user, one group, fixed numbers."""
+"""The account that owns media and application state: one user, one group, fixed numbers.
+
+Beside it, where there is something to watch, a system account of one program ("system" in the
+specification: {"user", "comment", "directory"}): any number, no login, no group but its own, and
+one directory that belongs to it. Its comment says that it is ours.
+"""
 
 import contextlib
 import grp
 import os
 import pwd
+import stat
 import subprocess
 from typing import Any
 
+NO_LOGIN = "/usr/sbin/nologin"
+DIRECTORY_MODE = 0o750
+# What a check says and apply goes by.
+FOREIGN, SHELL, MEMBER = "is somebody else's", "has the shell", "is in the group"
 LOCKS = tuple(f"/etc/{name}.lock" for name in ("passwd", "shadow", "group", "gshadow"))
 
 
@@ -35,7 +45,43 @@ def check(spec: "dict[str, Any]") -> "list[dict[str, str]]":
         pwd.getpwuid(spec["uid"])
     except KeyError:
         found.append({"path": f"user {spec['user']}", "problem": "absent"})
+    system = spec.get("system")
+    return found + (check_system(system) if system else [])
+
+
+def check_system(system: "dict[str, str]") -> "list[dict[str, str]]":
+    """What is not as it should be with the system account and its directory."""
+    user, directory = system["user"], system["directory"]
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        absent = {"path": f"user {user}", "problem": "absent"}
+        return [absent, {"path": directory, "problem": f"belongs to no {user}"}]
+    found = []
+    if entry.pw_gecos != system["comment"] or entry.pw_uid == 0:
+        return [{"path": f"user {user}", "problem": FOREIGN}]
+    if entry.pw_shell != NO_LOGIN:
+        found.append({"path": f"user {user}", "problem": f"{SHELL} {entry.pw_shell}"})
+    for one in grp.getgrall():
+        if user in one.gr_mem:
+            found.append({"path": f"user {user}", "problem": f"{MEMBER} {one.gr_name}"})
+    if problem := directory_problem(directory, entry.pw_uid, entry.pw_gid):
+        found.append({"path": directory, "problem": problem})
     return found
+
+
+def directory_problem(path: str, uid: int, gid: int) -> str:
+    """What is wrong with the account's directory, "" for nothing."""
+    try:
+        seen = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return "absent"
+    if not stat.S_ISDIR(seen.st_mode):
+        return "is not a directory"
+    if (seen.st_uid, seen.st_gid) != (uid, gid):
+        return f"owner {seen.st_uid}:{seen.st_gid} instead of {uid}:{gid}"
+    mode = stat.S_IMODE(seen.st_mode)
+    return f"mode {mode:04o} instead of {DIRECTORY_MODE:04o}" if mode != DIRECTORY_MODE else ""
 
 
 def refuse_taken_name(kind: str, name: str, number: int) -> None:
@@ -55,7 +101,7 @@ def refuse_taken_name(kind: str, name: str, number: int) -> None:
 def apply(spec: "dict[str, Any]") -> "list[str]":
     """Create what is absent. No login, no home: it only owns files."""
     done = []
-    problems = check(spec)
+    problems = check({**spec, "system": None})
     if problems:
         remove_stale_locks()
     for one in problems:
@@ -66,7 +112,59 @@ def apply(spec: "dict[str, Any]") -> "list[str]":
             refuse_taken_name("user", spec["user"], spec["uid"])
             command = ["useradd", "--uid", str(spec["uid"]), "--gid", str(spec["gid"])]
             command += ["--no-create-home", "--home-dir", "/nonexistent"]
-            command += ["--shell", "/usr/sbin/nologin", spec["user"]]
+            command += ["--shell", NO_LOGIN, spec["user"]]
         subprocess.run(command, check=True)
         done.append(one["path"])
+    return done + (apply_system(spec["system"]) if spec.get("system") else [])
+
+
+def apply_system(system: "dict[str, str]") -> "list[str]":
+    """Make or mend the system account, then its directory."""
+    user, directory = system["user"], system["directory"]
+    problems = [one for one in check_system(system) if one["path"] != directory]
+    if problems:
+        remove_stale_locks()
+    for one in problems:
+        subprocess.run(mending(system, one["problem"]), check=True)
+    entry = pwd.getpwnam(user)
+    done = [one["path"] for one in problems]
+    if directory_problem(directory, entry.pw_uid, entry.pw_gid):
+        own_directory(directory, entry.pw_uid, entry.pw_gid)
+        done.append(directory)
     return done
+
+
+def mending(system: "dict[str, str]", problem: str) -> "list[str]":
+    """The command that mends one problem of the account. Raise OSError when that is the user's."""
+    user = system["user"]
+    if problem == FOREIGN:
+        raise OSError(
+            f"user {user} exists and was not made by a deploy of this stack; fix: if nobody needs"
+            f" it, userdel {user}, else usermod --login another-name {user}"
+        )
+    if problem.startswith(SHELL):
+        return ["usermod", "--shell", NO_LOGIN, user]
+    if problem.startswith(MEMBER):
+        return ["gpasswd", "--delete", user, problem[len(MEMBER) :].strip()]
+    command = ["useradd", "--system", "--comment", system["comment"]]
+    # A group that a killed useradd left is taken.
+    named = {one.gr_name for one in grp.getgrall()}
+    command += ["--gid", user] if user in named else ["--user-group"]
+    return [*command, "--no-create-home", "--home-dir", "/nonexistent", "--shell", NO_LOGIN, user]
+
+
+def own_directory(path: str, uid: int, gid: int) -> None:
+    """Make the directory the account's, with what is in it: its number may be another than when
+    that was written. No link is followed, and a file with a second name is nobody's to give."""
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o700)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        for name in os.listdir(descriptor):
+            seen = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            if stat.S_ISREG(seen.st_mode) and seen.st_nlink == 1:
+                os.chown(name, uid, gid, dir_fd=descriptor, follow_symlinks=False)
+        os.fchown(descriptor, uid, gid)
+        os.fchmod(descriptor, DIRECTORY_MODE)
+    finally:
+        os.close(descriptor)

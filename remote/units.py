@@ -1,16 +1,21 @@
 """Our systemd units: enabled, active, and running the programs that are installed now.
 
 Whether a daemon must be restarted is read from the process: its environment carries the release
-it was started from. Units of ours that left the table are disabled and stopped.
+it was started from. A socket has no process: there it is the file system that says whether the
+door is where it should be, and whose. Units of ours that left the table are disabled and stopped.
 """
 
 import glob
 import os
+import pwd
+import stat
 import subprocess
 from typing import Any
 
 PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,MainPID"
 UNIT_DIRECTORY = "/etc/systemd/system"
+SOCKET_MODE = 0o600
+DOOR = "its door"
 
 
 def show(names: "list[str]") -> "dict[str, dict[str, str]]":
@@ -31,6 +36,26 @@ def running_release(pid: int) -> str:
     except OSError:
         return ""
     return next((v.split("=", 1)[1] for v in variables if v.startswith("MEDIASTACK_RELEASE=")), "")
+
+
+def socket_problem(path: str, user: str) -> str:
+    """What is wrong with the door of an active socket unit, "" for nothing.
+
+    systemd goes on listening also where somebody removed the file, and keeps the owner that the
+    account had when it began.
+    """
+    try:
+        seen, uid = os.lstat(path), pwd.getpwnam(user).pw_uid
+    except (FileNotFoundError, NotADirectoryError):
+        return f"{DOOR} {path} is absent"
+    except KeyError:
+        return f"{DOOR} {path} has no user {user}"
+    if not stat.S_ISSOCK(seen.st_mode):
+        return f"{DOOR} {path} is no socket"
+    mode = stat.S_IMODE(seen.st_mode)
+    if (seen.st_uid, mode) != (uid, SOCKET_MODE):
+        return f"{DOOR} {path}: {seen.st_uid}'s, {mode:04o} instead of {uid}'s, {SOCKET_MODE:04o}"
+    return ""
 
 
 def leftovers(spec: "dict[str, Any]") -> "list[str]":
@@ -56,6 +81,10 @@ def check(spec: "dict[str, Any]") -> "list[dict[str, str]]":
             problems.append({"path": name, "problem": f"is {unit.get('UnitFileState')}"})
         if unit.get("ActiveState") not in ("active", "activating"):
             problems.append({"path": name, "problem": f"is {unit.get('ActiveState')}"})
+        door = spec.get("sockets", {}).get(name)
+        if door and unit.get("ActiveState") == "active":
+            problem = socket_problem(door["path"], door["user"])
+            problems += [{"path": name, "problem": problem}] if problem else []
         pid = int(unit.get("MainPID", "0") or 0)
         if pid and running_release(pid) not in ("", spec["release"]):
             problems.append({"path": name, "problem": "runs an older release"})
@@ -77,6 +106,10 @@ def apply(spec: "dict[str, Any]") -> "list[str]":
                 os.unlink(link)
         elif one["problem"] == "runs an older release":
             subprocess.run(["systemctl", "restart", name], check=True)
+        elif one["problem"].startswith(DOOR):
+            # Both in one go: a socket does not start while its service runs.
+            service = name.replace(".socket", ".service")
+            subprocess.run(["systemctl", "restart", name, service], check=True)
         elif name != "systemd":
             if "masked" in one["problem"]:
                 subprocess.run(["systemctl", "unmask", "--quiet", name], check=True)

@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Callable, Iterator
 
 from service import Service
-from settings.model import Network, Parts
+from settings.model import Monitor, Network, Parts
 from settings.problems import Problem
 
 # Always listening in Gluetun's namespace besides the ports of services (Gluetun's Dockerfile).
@@ -88,6 +88,20 @@ def addresses(parts: Parts) -> Iterator[Problem]:
         )
 
 
+def metrics(parts: Parts) -> Iterator[Problem]:
+    """The port of the monitor's metrics is free on the host."""
+    table = parts.table(Monitor)
+    port = table.metrics_port if table else 0
+    for service in parts.enabled() if port else ():
+        shown = service.publish or service.zone == "host"
+        if port in (service.published_port, *(service.extra_ports if shown else ())):
+            yield Problem(
+                "monitor.metrics_port",
+                f"is {port}, which {service.name} publishes",
+                "a free port, like 9617, or 0 for no metrics",
+            )
+
+
 def _listening(service: Service) -> tuple[int, ...]:
     """Return the ports a service listens on in its own network namespace."""
     return (*((service.port,) if service.port else ()), *service.extra_ports)
@@ -109,4 +123,5 @@ CHECKS: tuple[Callable[[Parts], Iterator[Problem]], ...] = (
     published_ports,
     namespace_ports,
     addresses,
+    metrics,
 )

@@ -33,6 +33,7 @@ from settings.values import (
     subnet,
     timezone,
 )
+from settings.values_monitor import metrics_port, restart_owner
 
 Identity = Annotated[int, AfterValidator(identity)]
 Account = Annotated[str, AfterValidator(account)]
@@ -124,6 +125,23 @@ class Limits(Strict):
     health_wait_seconds: Annotated[int, Field(ge=10, le=7200)]
 
 
+class Monitor(Strict):
+    """When Gluetun's dependents are brought back, and when no more; times are seconds."""
+
+    healthy_seconds: Annotated[int, Field(ge=10, le=3600)]
+    cascades_per_hour: Annotated[int, Field(ge=1, le=60)]
+    pause_seconds: Annotated[int, Field(ge=60, le=86400)]
+    loop_cascades: Annotated[int, Field(ge=2, le=60)]
+    loop_seconds: Annotated[int, Field(ge=10, le=3600)]
+    unhealthy_seconds: Annotated[int, Field(ge=10, le=3600)]
+    restarts_per_hour: Annotated[int, Field(ge=0, le=60)]
+    owner_unhealthy_seconds: Annotated[int, Field(ge=30, le=86400)]
+    restart_owner_seconds: Annotated[int, AfterValidator(restart_owner)]
+    reminder_seconds: Annotated[int, Field(ge=300, le=604800)]
+    disk_free_least: Annotated[float, Field(ge=0, le=0.5)]
+    metrics_port: Annotated[int, AfterValidator(metrics_port)]
+
+
 class Settings(Strict):
     """Everything the deploy is told: defaults, catalog and the user's own values, validated."""
 
@@ -135,6 +153,7 @@ class Settings(Strict):
     vpn: Vpn
     notify: Notify
     limits: Limits
+    monitor: Monitor
     services: dict[str, Service]
     """The catalog with the user's changes and their own services; disabled ones included."""
     secrets: dict[str, SecretStr] = Field(repr=False)
@@ -150,6 +169,7 @@ SECTIONS: dict[str, type[Strict]] = {
     "vpn": Vpn,
     "notify": Notify,
     "limits": Limits,
+    "monitor": Monitor,
 }
 
 Table = TypeVar("Table", bound=BaseModel)

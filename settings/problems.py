@@ -121,6 +121,7 @@ def _type_words(kind: str, value: object) -> tuple[str, str]:
     """Return what is wrong with a value of the wrong TOML type, and the form that is right."""
     form = {
         "int": ("a whole number", "write it without quotes, like 1000"),
+        "float": ("a number", "write it without quotes, like 0.05"),
         "bool": ("true or false", "write true or false without quotes"),
         "string": ("text", 'put it in quotes, like "text"'),
         "tuple": ("a list", 'write it like ["one", "two"]'),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyinfra.api import deploy
 
 import distributions
+import monitor_configuration
 import operations
 from host_configuration import STATE
 from layout import Entry
@@ -62,7 +63,7 @@ def packages(settings: Settings, seen: Seen) -> None:
 
 @deploy("Base")
 def account(settings: Settings) -> None:
-    """The numbers that own media and state have names."""
+    """The numbers that own media and state have names; the monitor has an account of its own."""
     operations.converge(
         name="Account",
         module="account",
@@ -72,6 +73,7 @@ def account(settings: Settings) -> None:
                 "group": settings.host.group,
                 "uid": settings.host.puid,
                 "gid": settings.host.pgid,
+                "system": monitor_configuration.account(settings, STATE),
             }
         ),
     )

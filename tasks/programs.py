@@ -7,6 +7,7 @@ from typing import Any
 
 from pyinfra.api import deploy
 
+import monitor_configuration
 import operations
 from host_configuration import HELPER_UNITS, PROGRAM
 from layout import ENTRY_POINT, HOST_LOCK, Entry
@@ -61,6 +62,7 @@ def units(config: dict[str, Any]) -> None:
                 "units": config["units"],
                 "helpers": list(HELPER_UNITS),
                 "release": config["release"],
+                "sockets": monitor_configuration.sockets(config["monitor"]),
             }
         ),
     )

@@ -21,6 +21,7 @@ SAME = {
     "secrets.not_shown": ("file", "environment"),
     "host.package": ("package",),
     "host.account": ("account",),
+    "host.monitor": ("account", "socket", "file"),
     "host.unit": ("unit", "release"),
     "host.helpers": ("unit",),
     "host.docker_configuration": ("docker-settings", "engine", "docker"),

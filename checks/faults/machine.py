@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from checks import runtime
 from checks.faults import Fault, edited, moved
 from checks.faults.files import DAEMON, PATH, RELOAD
 from host_configuration import HELPER_UNITS
 from tests.smoke.expected import Expected
 
 # Held, or the one that stops every container when it is stopped.
-UNITS_LEFT_ALONE = ("mediastack-keeper.service", "mediastack-shutdown.service", "docker.service")
+UNITS_LEFT_ALONE = (
+    *(*runtime.MENDERS.split(), runtime.DOOR),
+    *("mediastack-shutdown.service", "docker.service"),
+)
 NEVER = "printf '[Timer]\\nOnCalendar=\\nOnCalendar=2001-01-01\\n'"
 
 
@@ -30,6 +34,7 @@ def faults(expected: Expected) -> Iterator[Fault]:
     uid = expected.settings.host.puid
     gone = f"sed -i '/^[^:]*:[^:]*:{uid}:/d' /etc/passwd"
     yield Fault("account gone", str(uid), *edited("/etc/passwd", gone), (("host.account", ""),))
+    yield from of_monitor(expected)
     off = f"""sed -i 's/"live-restore": true/"live-restore": false/' {DAEMON}"""
     plant, undo = edited(DAEMON, f"{off}; systemctl reload docker")
     yield Fault("Docker's settings", DAEMON, plant, f"{undo}; systemctl reload docker",
@@ -79,6 +84,19 @@ def of_unit(name: str, kind: str) -> Iterator[Fault]:
             "timer never fires", name, f"{plant}; {restart}", f"{reload}; {restart}",
             seen, (RELOAD,),
         )  # fmt: skip
+
+
+def of_monitor(expected: Expected) -> Iterator[Fault]:
+    """The monitor's account can do more than it should, or others can do what it can."""
+    table, seen = expected.config["monitor"], (("host.monitor", ""),)
+    door, directory, name = table["socket"], table["directory"], table["account"]
+    yield Fault("door open", door, f"chmod 0666 {door}", f"chmod 0600 {door}", seen)
+    yield Fault("state open", directory, f"chmod 0755 {directory}", f"chmod 0750 {directory}", seen)
+    shell = f"sed -i '/^{name}:/s,[^:]*$,/bin/bash,' /etc/passwd"
+    yield Fault("account can log in", name, *edited("/etc/passwd", shell), seen,
+                (("host.account", ""),))  # fmt: skip
+    group = f"sed -i '/^docker:/s/$/{name}/' /etc/group"
+    yield Fault("account in Docker's group", name, *edited("/etc/group", group), seen)
 
 
 def of_data(expected: Expected) -> Iterator[Fault]:

@@ -27,7 +27,10 @@ TREES: "dict[str, int | None]" = {
 }
 # Their content is a timestamped log of what happened, which their reader compares by itself.
 UNIT_PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,NRestarts"
-DAEMONS = ("docker.service", "containerd.service", "mediastack-keeper.service", "ssh.service")
+DAEMONS = (
+    *("docker.service", "containerd.service", "ssh.service"),
+    *("mediastack-keeper.service", "mediastack-monitor.service", "mediastack-healer.service"),
+)
 
 
 def output(*command: str) -> str:

@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from mediastack import compose, healing, journal, ledger, plan
-from mediastack.docker_client import Docker, DockerError, NotReachable
+from mediastack.docker_client import DockerError, NotReachable
+from mediastack.docker_engine import Engine
 
 DONE = {"create": "created", "recreate": "recreated", "start": "started", "remove": "removed"}
 DEFAULT_GRACE_SECONDS = 30
@@ -22,7 +23,7 @@ WORKERS = 10
 
 def carry_out(
     config: dict[str, Any],
-    docker: Docker,
+    docker: Engine,
     actor: str,
     actions: Sequence[plan.Action],
     alone: Iterable[str] = (),
@@ -38,7 +39,7 @@ def carry_out(
 
 def _carry_out(
     config: dict[str, Any],
-    docker: Docker,
+    docker: Engine,
     actor: str,
     actions: Sequence[plan.Action],
     alone: Iterable[str],
@@ -130,7 +131,7 @@ def _up(config: dict[str, Any], actor: str, group: list[plan.Action]) -> dict[st
     return {k: v for act in group for k, v in _report(actor, act, started, cause).items()}
 
 
-def _start(docker: Docker, actor: str, act: plan.Action) -> dict[str, str]:
+def _start(docker: Engine, actor: str, act: plan.Action) -> dict[str, str]:
     started = time.monotonic()
     try:
         docker.start(act["service"])
@@ -139,7 +140,7 @@ def _start(docker: Docker, actor: str, act: plan.Action) -> dict[str, str]:
     return _report(actor, act, started, "")
 
 
-def _remove(config: dict[str, Any], docker: Docker, actor: str, act: plan.Action) -> dict[str, str]:
+def _remove(config: dict[str, Any], docker: Engine, actor: str, act: plan.Action) -> dict[str, str]:
     started = time.monotonic()
     try:
         with journal.acting(actor, "remove", [act["service"]]):

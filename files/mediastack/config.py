@@ -20,7 +20,7 @@ else:
 
 DEFAULT_FILE = "/etc/mediastack/mediastack.toml"
 SCHEMA = 1
-TABLES = ("host", "paths", "network", "notify", "limits", "stacks", "services", "vpn")
+TABLES = ("host", "paths", "network", "notify", "limits", "stacks", "services", "vpn", "monitor")
 LISTS = ("secrets", "secret_files", "units", "files")
 DEFAULT_PATHS = {
     "program": "/opt/mediastack",

@@ -16,10 +16,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from mediastack import docker_engine
+from mediastack.docker_engine import Engine
+
 SOCKET = "unix:///var/run/docker.sock"
 TIMEOUT_SECONDS = 10
 RUN_POLL_SECONDS = 0.1
-LABEL = "io.mediastack.service"
+LABEL = docker_engine.LABEL
 ONE_OFF_LABEL = "com.docker.compose.oneoff"
 
 
@@ -108,13 +111,7 @@ class Docker:
     def image_digest(self, reference: str) -> str:
         """Return "sha256:…" under which this host pulled exactly this repository, "" if it did
         not (an image built or imported here has none)."""
-        image = self.images([reference])[reference] or {}
-        repository = _repository(reference)
-        for pulled in image.get("RepoDigests") or []:
-            name, _, digest = str(pulled).partition("@")
-            if _repository(name) == repository:
-                return digest
-        return ""
+        return digest_of(reference, self.images([reference])[reference])
 
     def start(self, name: str) -> None:
         """Start an existing container; fine when it runs already. Raise DockerError."""
@@ -131,6 +128,11 @@ class Docker:
         """Restart a container. Raise DockerError when it is gone or cannot start."""
         with self._client(reading=False) as client:
             client.restart(name, timeout=grace_seconds)
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a container another name. Raise DockerError when it is gone or the name taken."""
+        with self._client(reading=False) as client:
+            client.rename(name, new)
 
     def pause(self, name: str) -> None:
         """Freeze a running container's processes. Raise DockerError when it does not run."""
@@ -183,14 +185,8 @@ class Docker:
             )
         try:
             self.start(made["Id"])
-            deadline = time.monotonic() + timeout_seconds
-            while (found := self.inspect(made["Id"])) is not None:
-                if found["State"]["Status"] in ("exited", "dead"):
-                    return int(found["State"]["ExitCode"]), self._printed(made["Id"])
-                if time.monotonic() > deadline:
-                    raise DockerError(f"no end after {timeout_seconds:g} s")
-                time.sleep(RUN_POLL_SECONDS)
-            raise DockerError("somebody removed the container")
+            code = await_end(self, made["Id"], timeout_seconds)
+            return code, self._printed(made["Id"])
         finally:
             with contextlib.suppress(NotReachable, DockerError):
                 self.remove(made["Id"], 0)
@@ -255,6 +251,30 @@ def _absent_is_none() -> Iterator[None]:
 
     with contextlib.suppress(NotFound):
         yield
+
+
+def digest_of(reference: str, image: Mapping[str, Any] | None) -> str:
+    """Return the digest under which this image (as inspected, None: absent) was pulled from exactly
+    the reference's repository, "" if it was not."""
+    repository = _repository(reference)
+    for pulled in (image or {}).get("RepoDigests") or []:
+        name, _, digest = str(pulled).partition("@")
+        if _repository(name) == repository:
+            return digest
+    return ""
+
+
+def await_end(docker: Engine, name: str, timeout_seconds: float) -> int:
+    """Return a container's exit code when it has ended. Raise DockerError when it is late or gone,
+    NotReachable."""
+    deadline = time.monotonic() + timeout_seconds
+    while (found := docker.inspect(name)) is not None:
+        if found["State"]["Status"] in ("exited", "dead"):
+            return int(found["State"]["ExitCode"])
+        if time.monotonic() > deadline:
+            raise DockerError(f"no end after {timeout_seconds:g} s")
+        time.sleep(RUN_POLL_SECONDS)
+    raise DockerError("somebody removed the container")
 
 
 def _repository(reference: str) -> str:

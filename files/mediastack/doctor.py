@@ -22,6 +22,7 @@ from mediastack import (
     doctor_facts,
     doctor_machine,
     doctor_made,
+    doctor_monitor,
     doctor_wall,
     notify,
 )
@@ -36,6 +37,7 @@ CHECKS: tuple[Check, ...] = (
     *doctor_made.CHECKS,
     *doctor_doors.CHECKS,
     *doctor_wall.CHECKS,
+    *doctor_monitor.CHECKS,
 )
 NOTIFY_LIMIT = 12
 

@@ -16,7 +16,7 @@ DEPLOY = "run the deploy again"
 # Checks whose failures are differences from what the last deploy wanted: one deploy mends them.
 DRIFT = (
     *("file", "secret", "unit", "release", "docker-settings", "network"),
-    *("package", "account", "engine", "leftover"),
+    *("package", "account", "engine", "leftover", "socket"),
 )
 
 

@@ -17,14 +17,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mediastack import ledger, lock
-from mediastack.docker_client import LABEL, Docker, DockerError, NotReachable
+from mediastack.docker_client import LABEL, DockerError, NotReachable
+from mediastack.docker_engine import Engine
 
 SERVICE = "autoheal"
 WATCHED = "autoheal=true"
 
 
 @contextlib.contextmanager
-def resting(docker: Docker, services: Iterable[str]) -> Iterator[None]:
+def resting(docker: Engine, services: Iterable[str]) -> Iterator[None]:
     """Keep Autoheal paused during the block if it watches one of these services.
 
     The caller holds the stack lock. That Autoheal cannot be paused keeps nobody from working: it
@@ -40,7 +41,7 @@ def resting(docker: Docker, services: Iterable[str]) -> Iterator[None]:
                 _resume(docker)
 
 
-def wake(docker: Docker, observation: Mapping[str, Any], actor: str) -> bool:
+def wake(docker: Engine, observation: Mapping[str, Any], actor: str) -> bool:
     """Let a paused Autoheal go on when nobody holds the lock; say whether it was done.
 
     Raise docker_client.NotReachable.
@@ -61,7 +62,7 @@ def wake(docker: Docker, observation: Mapping[str, Any], actor: str) -> bool:
     return resumed
 
 
-def _pause(docker: Docker, services: set[str]) -> bool:
+def _pause(docker: Engine, services: set[str]) -> bool:
     """Pause Autoheal if need be; say whether it has to be resumed."""
     status = _status(docker)
     if not services or status not in ("running", "paused"):
@@ -83,7 +84,7 @@ def _pause(docker: Docker, services: set[str]) -> bool:
     return True
 
 
-def _resume(docker: Docker) -> bool:
+def _resume(docker: Engine) -> bool:
     """Resume Autoheal if it is paused (it may be a new container by now, or gone)."""
     if _status(docker) != "paused":
         return False
@@ -95,7 +96,7 @@ def _resume(docker: Docker) -> bool:
     return True
 
 
-def _status(docker: Docker) -> str:
+def _status(docker: Engine) -> str:
     """Docker's word for the state of our Autoheal, "" when there is none."""
     container = docker.inspect(SERVICE)
     if container is None:

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from mediastack import compose, image_lock
-from mediastack.docker_client import Docker
+from mediastack.docker_engine import Engine
 
 Pull = Callable[[dict[str, Any], str, list[str]], None]
 
 
 def ensure(
     config: dict[str, Any],
-    docker: Docker,
+    docker: Engine,
     services: Iterable[str],
     *,
     pull: Pull = compose.pull,
@@ -60,7 +60,7 @@ def _references(config: dict[str, Any], services: list[str]) -> dict[str, str]:
 
 def _pull(
     config: dict[str, Any],
-    docker: Docker,
+    docker: Engine,
     stack: str,
     services: list[str],
     references: dict[str, str],

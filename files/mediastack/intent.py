@@ -13,8 +13,13 @@ from typing import Any
 from mediastack import atomic, clock, config
 
 
-def stop(services: Iterable[str], by: str, *, verb: str = "down", path: str | None = None) -> None:
-    """Record that `by` wants these services stopped; those already recorded stay as they are."""
+def stop(
+    services: Iterable[str], by: str, *, verb: str = "down", path: str | None = None
+) -> list[str]:
+    """Record that `by` wants these services stopped; those already recorded stay as they are.
+
+    Return those that were not.
+    """
     path = path or default_path()
     with atomic.exclusive(path):
         before = stopped(path=path)
@@ -23,10 +28,11 @@ def stop(services: Iterable[str], by: str, *, verb: str = "down", path: str | No
         after = {**new, **before}
         if after != before:
             atomic.write_json(path, after)
+        return [service for service in new if service not in before]
 
 
-def clear(services: Iterable[str], *, path: str | None = None) -> None:
-    """Forget that these services were stopped; unknown names are fine."""
+def clear(services: Iterable[str], *, path: str | None = None) -> list[str]:
+    """Forget that these services were stopped; unknown names are fine. Return those that were."""
     path = path or default_path()
     with atomic.exclusive(path):
         before = stopped(path=path)
@@ -34,6 +40,7 @@ def clear(services: Iterable[str], *, path: str | None = None) -> None:
         after = {service: entry for service, entry in before.items() if service not in gone}
         if after != before:
             atomic.write_json(path, after)
+        return [service for service in before if service in gone]
 
 
 def stopped(*, path: str | None = None) -> dict[str, dict[str, Any]]:

@@ -15,6 +15,8 @@ from typing import Any
 
 from mediastack import atomic, clock, config
 
+LATER_SECONDS = 600.0
+
 
 @contextlib.contextmanager
 def acting(
@@ -41,9 +43,18 @@ def forget(services: Iterable[str], *, path: str | None = None) -> None:
     _change(remove=services, path=path)
 
 
-def forget_finished(running: Iterable[str], *, path: str | None = None) -> None:
-    """What was begun and not finished explains nothing any more once the service runs."""
-    if done := set(running) & entries(path=path).keys():
+def forget_finished(
+    running: Iterable[str], *, begun_before: float | None = None, path: str | None = None
+) -> None:
+    """What was begun and not finished explains nothing any more once the service runs.
+
+    `begun_before`: when it was seen running (seconds since the epoch, None: now). What was begun
+    later is not finished: it runs still.
+    """
+    recorded = entries(path=path)
+    if begun_before is not None:
+        recorded = {k: v for k, v in recorded.items() if not _is_later(v, begun_before)}
+    if done := set(running) & recorded.keys():
         forget(done, path=path)
 
 
@@ -56,6 +67,14 @@ def entries(*, path: str | None = None) -> dict[str, dict[str, Any]]:
 def default_path() -> str:
     """Return where this house keeps it."""
     return os.path.join(config.paths()["state"], "acting.json")
+
+
+def _is_later(entry: dict[str, Any], moment: float) -> bool:
+    try:
+        # Not hours later: then the clock was set back since, and it is an old one.
+        return 0.0 <= clock.seconds(str(entry.get("at", ""))) - moment < LATER_SECONDS
+    except ValueError:
+        return False
 
 
 def _change(

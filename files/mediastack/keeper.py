@@ -152,13 +152,13 @@ def look(
     undecided: list[str] = []
     known = True
     autoheal.watch(config, docker, time.time())
-    holder = lock.holder()
+    holder, began = lock.holder(), time.time()
     if holder is None:
         try:
             observation = observe.observe(config, docker)
             undecided = user_stops.note(docker, observation, time.time(), ACTOR).undecided
             running = {c["name"] for c in observation["containers"] if c["status"] == "running"}
-            journal.forget_finished(running)
+            journal.forget_finished(running, begun_before=began)
             healing.wake(docker, observation, ACTOR)
         except (NotReachable, DockerError, OSError, ValueError) as error:
             print(f"mediastack keeper: {error}", file=sys.stderr)

@@ -15,17 +15,19 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from mediastack import config as configuration
 from mediastack import foresight, image_lock, intent, sentinel, user_stops, vpn_trial
 from mediastack.docker_client import Docker, NotReachable
+from mediastack.docker_engine import Engine
 
 Observation = dict[str, Any]
 
 
-def observe(config: Mapping[str, Any], docker: Docker, proc: str = "/proc") -> Observation:
+def observe(config: Mapping[str, Any], docker: Engine, proc: str = "/proc") -> Observation:
     """Return the observation that plan.plan takes; its `data` is a sentinel.Probe.
 
     Raise docker_client.NotReachable when Docker does not answer.
@@ -40,6 +42,7 @@ def observe(config: Mapping[str, Any], docker: Docker, proc: str = "/proc") -> O
         for service, entry in config["services"].items()
     }
     return {
+        "at": time.time(),
         "containers": containers,
         "data": data,
         "intents": intent.stopped(),
@@ -54,6 +57,7 @@ def container(inspected: Mapping[str, Any], config: Mapping[str, Any], proc: str
     labels = inspected["Config"].get("Labels") or {}
     pid = int(state.get("Pid") or 0)
     running = state["Status"] == "running" and pid > 0
+    alive = pid > 0 and state["Status"] in ("running", "paused")
     return {
         "name": inspected["Name"].lstrip("/"),
         "id": inspected["Id"],
@@ -65,14 +69,17 @@ def container(inspected: Mapping[str, Any], config: Mapping[str, Any], proc: str
         "status": state["Status"],
         "health": (state.get("Health") or {}).get("Status", "none"),
         "exit_code": state.get("ExitCode", 0),
+        "oom_killed": bool(state.get("OOMKilled")),
+        "restarts": int(inspected.get("RestartCount") or 0),
         "error": state.get("Error", ""),
         "pid": pid,
+        "created_at": user_stops.docker_seconds(str(inspected.get("Created", ""))),
         "started_at": state.get("StartedAt", ""),
         "finished_at": state.get("FinishedAt", ""),
         "network_mode": inspected["HostConfig"]["NetworkMode"],
         "attached": attached(inspected),
         "mounted_files": file_mounts(inspected, (config["paths"]["etc"],)),
-        "netns": _inode(f"{proc}/{pid}/ns/net") if running else None,
+        "netns": _inode(f"{proc}/{pid}/ns/net") if alive else None,
         "stale_mounts": _stale_mounts(inspected, config, proc) if running else [],
     }
 

@@ -99,7 +99,10 @@ def rotate(config: Config, docker: Docker, path: str, spec: dict[str, Any], key:
 
 def _works(config: Config, docker: Docker, owner: str) -> str:
     """Converge Gluetun's group; return why Gluetun is not healthy then, "" when it is."""
-    limits = {**config.get("limits", {}), "health_wait_seconds": HEALTH_SECONDS}
+    limits = dict(config.get("limits", {}))
+    # The user's patience if that is less: it is meant for databases that migrate.
+    patience = float(limits.get("health_wait_seconds", HEALTH_SECONDS))
+    limits["health_wait_seconds"] = min(patience, HEALTH_SECONDS)
     services = [owner, *plan.dependents(config)]
     try:
         outcome = stacks.apply({**config, "limits": limits}, docker, "cli", services=services)

@@ -50,7 +50,7 @@ def apply(arguments: list[str]) -> int:
         wait=wait,
         lock_wait_seconds=options.lock_wait,
     )
-    return _finish("apply", outcome, wait=wait)
+    return finish("apply", outcome, wait=wait)
 
 
 def up(arguments: list[str]) -> int:
@@ -71,7 +71,7 @@ def up(arguments: list[str]) -> int:
     with journal.acting("cli", "up", wanted):
         intent.clear(wanted)
         outcome = _converge(config, Docker(), "cli", chosen, services=together)
-    return _finish("up", outcome)
+    return finish("up", outcome)
 
 
 def down(arguments: list[str]) -> int:
@@ -109,7 +109,7 @@ def restart(arguments: list[str]) -> int:
         outcome = _converge(config, docker, "cli", chosen, services=together)
     for name, cause in causes.items():
         print(f"mediastack restart: {name}: {cause}", file=sys.stderr)
-    return max(_finish("restart", outcome), 1 if causes else 0)
+    return max(finish("restart", outcome), 1 if causes else 0)
 
 
 def pull(arguments: list[str]) -> int:
@@ -216,7 +216,7 @@ def _converge(
         return str(error)
 
 
-def _finish(verb: str, outcome: stacks.Outcome | str, *, wait: bool = True) -> int:
+def finish(verb: str, outcome: stacks.Outcome | str, *, wait: bool = True) -> int:
     """Print what happened, return the exit code: without `wait`, what still waits is no failure."""
     if isinstance(outcome, str):
         print(f"mediastack {verb}: {outcome}", file=sys.stderr)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from mediastack import acts, image_lock, images, lock, observe, plan, user_stops, vpn_trial
-from mediastack.docker_client import Docker
+from mediastack.docker_engine import Engine
 
 ATTEMPTS = 3
 ROUND_SECONDS = 0.5
@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
 
 def apply(
     config: dict[str, Any],
-    docker: Docker,
+    docker: Engine,
     actor: str,
     stacks: Sequence[str] | None = None,
     *,
@@ -119,7 +119,7 @@ def apply(
     return Outcome(done, failed, waiting, sick)
 
 
-def refusal(config: dict[str, Any], docker: Docker, actor: str, services: Sequence[str]) -> str:
+def refusal(config: dict[str, Any], docker: Engine, actor: str, services: Sequence[str]) -> str:
     """Return why Gluetun would refuse the settings that converging these services would bring it,
     "" when it would not. Raise lock.Busy, NotReachable."""
     if plan.owner_name(config) not in services:
@@ -132,7 +132,7 @@ def refusal(config: dict[str, Any], docker: Docker, actor: str, services: Sequen
 
 
 def trial(
-    config: dict[str, Any], docker: Docker, actor: str, actions: Sequence[plan.Action]
+    config: dict[str, Any], docker: Engine, actor: str, actions: Sequence[plan.Action]
 ) -> str:
     """Ask Gluetun about its settings if one of the actions makes it anew; return why it refuses
     them, "" when it does not. The caller holds the lock. Raise NotReachable."""
@@ -146,7 +146,7 @@ def trial(
 
 def wait_healthy(
     config: dict[str, Any],
-    docker: Docker,
+    docker: Engine,
     stacks: Sequence[str] | None = None,
     *,
     services: Sequence[str] | None = None,
@@ -185,7 +185,7 @@ def wait_healthy(
         sleep(ROUND_SECONDS)
 
 
-def require_network(config: dict[str, Any], docker: Docker) -> None:
+def require_network(config: dict[str, Any], docker: Engine) -> None:
     """Raise StackError when the network that the stacks share does not exist."""
     name = config["network"]["name"]
     if all(network["Name"] != name for network in docker.networks()):
@@ -197,7 +197,7 @@ def require_network(config: dict[str, Any], docker: Docker) -> None:
 
 def _look(
     config: dict[str, Any],
-    docker: Docker,
+    docker: Engine,
     actor: str,
     stacks: Sequence[str] | None,
     services: Sequence[str] | None,
@@ -242,7 +242,7 @@ def _selected(
     )
 
 
-def _last_words(docker: Docker, service: str) -> dict[str, str]:
+def _last_words(docker: Engine, service: str) -> dict[str, str]:
     """{"log": the last lines that the health check said}, {} when there are none."""
     container = docker.inspect(service) or {}
     log = ((container.get("State") or {}).get("Health") or {}).get("Log") or []

@@ -14,6 +14,7 @@ schema is stable (fields are only ever added):
                    "namespace": "ok"|"wrong"|"unknown", "intent": "run"|"stopped",
                    "reasons": [str]}],
      "port": what is to be said of the VPN's forwarded port, "" when none is wanted,
+     "monitor": what is to be said of the monitor (a pause, a cascade under way), "" for nothing,
      "unwanted": [container names that the configuration does not know],
      "ledger": [the newest entries, oldest first]}
 
@@ -32,6 +33,7 @@ from typing import Any
 from mediastack import clock, ledger, lock, observe, plan, portsync_status, status_table
 from mediastack import config as configuration
 from mediastack.docker_client import Docker
+from mediastack.monitor import report as monitor_report
 
 SCHEMA = 1
 LEDGER_COUNT = 5
@@ -48,11 +50,18 @@ def main(arguments: list[str]) -> int:
         holder = lock.holder()
         entries = ledger.read(LEDGER_COUNT)
         port = portsync_status.line(portsync_status.read(config))
+        monitor = monitor_report.line(monitor_report.read(config))
     except OSError as error:
         print(f"mediastack status: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
     found = report(
-        config, observation, host_netns=host_netns(), holder=holder, entries=entries, port=port
+        config,
+        observation,
+        host_netns=host_netns(),
+        holder=holder,
+        entries=entries,
+        port=port,
+        monitor=monitor,
     )
     if options.json:
         print(json.dumps(found, indent=2))
@@ -78,6 +87,7 @@ def report(
     holder: Mapping[str, Any] | None = None,
     entries: Sequence[Mapping[str, Any]] = (),
     port: str = "",
+    monitor: str = "",
 ) -> dict[str, Any]:
     """Return the report described above. Pure; `entries` are the newest of the ledger."""
     actions = plan.plan(config, observation)
@@ -109,6 +119,7 @@ def report(
         "lock": dict(holder) if holder is not None else None,
         "services": rows,
         "port": port,
+        "monitor": monitor,
         "unwanted": [
             container["name"]
             for container in observation["containers"]

@@ -41,6 +41,7 @@ def lines(found: Mapping[str, Any], *, colour: bool) -> list[str]:
         text.append(painted(aligned(line), code))
     text.append("")
     text += [found["port"]] if found["port"] else []
+    text += [painted(found["monitor"], RED)] if found["monitor"] else []
     text += [f"not wanted any more: {name}" for name in found["unwanted"]]
     if found["lock"] is not None:
         holder = found["lock"]

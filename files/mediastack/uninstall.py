@@ -26,6 +26,9 @@ LOCK_SECONDS = 120
 TIMEOUT_SECONDS = 900
 # Length of the name of a volume that nobody named.
 ANONYMOUS = 64
+# As the deploy made the monitor's account (monitor_configuration.py).
+COMMENT = "Homelab Media Stack monitor"
+PASSWD_FIELDS, PASSWD_COMMENT = 7, 4
 
 
 def main(arguments: list[str]) -> int:
@@ -87,7 +90,21 @@ def look(settings: Mapping[str, Any]) -> dict[str, Any]:
         "before": before,
         "media": any(files for _, _, files in os.walk(paths["data"]) if _not_only_ours(files)),
         "installed": [one for one in before.get("packages", []) if _installed(one)],
+        "monitor": monitor(settings),
         "account": _text("getent", "passwd", str(settings["host"]["puid"])).partition(":")[0],
+    }
+
+
+def monitor(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return {"account","directory"} of the monitor, "" for what is not there or not ours."""
+    table = settings["monitor"] or {"account": "mediastack-monitor", "directory": ""}
+    # Also where Gluetun has been switched off since, and the account was left.
+    directory = table["directory"] or os.path.join(settings["paths"]["state"], "monitor")
+    entry = _text("getent", "passwd", table["account"]).strip().split(":")
+    ours = len(entry) == PASSWD_FIELDS and entry[PASSWD_COMMENT] == COMMENT
+    return {
+        "account": entry[0] if ours else "",
+        "directory": directory if os.path.isdir(directory) else "",
     }
 
 

@@ -20,7 +20,7 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from mediastack import clock, intent, journal, ledger, mount_guard
-from mediastack.docker_client import Docker
+from mediastack.docker_engine import Engine
 
 LOOK_BACK_SECONDS = 10.0
 # Docker says "exited" some milliseconds before it tells of the stop.
@@ -37,19 +37,16 @@ class Wishes(NamedTuple):
     undecided: list[str]
 
 
-def note(docker: Docker, observation: dict[str, Any], now: float, actor: str) -> Wishes:
+def note(docker: Engine, observation: dict[str, Any], now: float, actor: str) -> Wishes:
     """Find the user's wishes and make them intents, on disk and in `observation`.
 
     Raise docker_client.NotReachable.
     """
     wishes = _find_now(docker, observation, now)
-    if wishes.stopped:
-        intent.stop(wishes.stopped, BY, verb="stop")
-    if wishes.started:
-        intent.clear(wishes.started)
-    for service in wishes.stopped:
+    # Keeper, healer and deploy all look for them: told by the one that was first.
+    for service in intent.stop(wishes.stopped, BY, verb="stop") if wishes.stopped else ():
         ledger.append(actor, service, "stopped by the user", cause="bare docker stop")
-    for service in wishes.started:
+    for service in intent.clear(wishes.started) if wishes.started else ():
         ledger.append(actor, service, "started by the user", cause="bare docker start")
     if wishes.stopped or wishes.started:
         observation["intents"] = intent.stopped()
@@ -57,7 +54,7 @@ def note(docker: Docker, observation: dict[str, Any], now: float, actor: str) ->
 
 
 def settle(
-    docker: Docker,
+    docker: Engine,
     observation: dict[str, Any],
     actor: str,
     *,
@@ -74,7 +71,7 @@ def settle(
 
 
 def foresee(
-    docker: Docker,
+    docker: Engine,
     observation: dict[str, Any],
     *,
     sleep: Callable[[float], None] = time.sleep,
@@ -94,14 +91,14 @@ def foresee(
     observation["intents"] = {**kept, **found}
 
 
-def _find_now(docker: Docker, observation: Mapping[str, Any], now: float) -> Wishes:
+def _find_now(docker: Engine, observation: Mapping[str, Any], now: float) -> Wishes:
     ours = {*journal.entries(), *mount_guard.load()["stopped"]}
     ended = any(container["status"] == "exited" for container in observation["containers"])
     return find(docker, observation, ours, now, dockerd_started() if ended else 0.0)
 
 
 def find(
-    docker: Docker, observation: Mapping[str, Any], ours: set[str], now: float, dockerd: float
+    docker: Engine, observation: Mapping[str, Any], ours: set[str], now: float, dockerd: float
 ) -> Wishes:
     """Like note, but change nothing. `ours` are services that one of us stopped, `dockerd` is when
     it started (seconds since the epoch)."""

@@ -23,7 +23,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mediastack import acts, atomic, clock, compose, plan, vpn_trial_words
-from mediastack.docker_client import Docker, DockerError
+from mediastack.docker_client import DockerError
+from mediastack.docker_engine import Engine
 
 LABEL = "io.mediastack.trial"
 COMMAND = ("openvpnconfig",)
@@ -36,7 +37,7 @@ MAXIMUM_FILE_BYTES = 64 * 1024 * 1024
 ADDRESSES = "WIREGUARD_ADDRESSES"
 
 
-def ask(config: dict[str, Any], docker: Docker, actor: str, image: str) -> str:
+def ask(config: dict[str, Any], docker: Engine, actor: str, image: str) -> str:
     """Return why Gluetun refuses its new settings, "" when it does not, or nobody knows.
 
     Both are recorded. Raise NotReachable when Docker does not answer.
@@ -103,7 +104,7 @@ def fingerprint(config: Mapping[str, Any], image: str) -> str:
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
 
 
-def sweep(config: Mapping[str, Any], docker: Docker) -> None:
+def sweep(config: Mapping[str, Any], docker: Engine) -> None:
     """Remove what killed trials left: containers with our label, scratch directories."""
     for left in docker.containers(LABEL):
         with contextlib.suppress(DockerError):
@@ -115,7 +116,7 @@ def sweep(config: Mapping[str, Any], docker: Docker) -> None:
 
 
 def _tried(
-    config: Mapping[str, Any], docker: Docker, owner: str, image: str
+    config: Mapping[str, Any], docker: Engine, owner: str, image: str
 ) -> vpn_trial_words.Judgment:
     entry = config["services"][owner]
     described = compose.described(config, entry["stack"], owner)
@@ -143,7 +144,7 @@ def _tried(
 
 
 def _environment(
-    config: Mapping[str, Any], docker: Docker, wanted: Mapping[str, Any]
+    config: Mapping[str, Any], docker: Engine, wanted: Mapping[str, Any]
 ) -> dict[str, str]:
     """The container's environment; IPv6 addresses only where it would have no IPv6 either.
 

@@ -22,6 +22,9 @@ status
 doctor
 drift
 leaktest
+monitor
+cascade
+resume
 history
 rotate
 version
@@ -40,6 +43,22 @@ logs
 ps
 config
 exec"
+}
+
+@test "after the monitor comes its one verb, and its option" {
+  manage --complete monitor
+  assert_output "status"
+  manage --complete monitor status
+  assert_output "--json"
+  manage --complete resume
+  assert_status 0
+  assert_output ""
+}
+
+@test "completion works through the link it is installed as" {
+  ln -s "$REPOSITORY/files/stack-manage.sh" "$BATS_TEST_TMPDIR/bin/linked"
+  run linked --complete cascade
+  assert_output "--dry-run"
 }
 
 @test "after a verb come the services of that stack" {

@@ -1,4 +1,5 @@
-# stack-manage.sh status|doctor|drift|leaktest|history|rotate|version|notify-test|uninstall
+# stack-manage.sh status|doctor|drift|leaktest|monitor|cascade|resume|history|rotate|version|
+# notify-test|uninstall
 load helper
 
 @test "status, doctor, drift, version and notify-test are handed on" {
@@ -40,6 +41,29 @@ mediastack <leaktest> <--json>"
   assert_calls "mediastack <rotate> <wireguard> <--from> </root/wg.conf>
 mediastack <rotate> <wireguard> <--back>
 mediastack <rotate> <wireguard>"
+}
+
+@test "cascade, resume and the monitor's status are handed on" {
+  manage cascade
+  manage cascade --dry-run
+  manage resume
+  manage monitor status
+  manage monitor status --json
+  assert_calls "mediastack <cascade>
+mediastack <cascade> <--dry-run>
+mediastack <resume>
+mediastack <monitor-status>
+mediastack <monitor-status> <--json>"
+}
+
+@test "the monitor's status alone is a verb of the monitor" {
+  assert_usage_error monitor
+  assert_usage_error monitor --json
+  assert_usage_error monitor restart
+  assert_usage_error cascade --force
+  assert_usage_error resume now
+  FAKE_UID=1000 manage monitor status --json
+  assert_output "stack-manage.sh: needs root; try: sudo stack-manage.sh monitor status --json"
 }
 
 @test "history takes a count, a subject and --json" {

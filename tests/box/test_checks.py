@@ -22,7 +22,7 @@ CHECKS = find()
 # What the report has to name, so that a fault is not found for another reason.
 FAULTS = {
     "idempotence": ("changed-mode", "pyinfra reports a change: Programs | Secrets"),
-    "recover": ("keeper-paused", "is not in the namespace of gluetun"),
+    "recover": ("monitor-stopped", "is not in the namespace of gluetun"),
     "mounts": ("host-path-created", "/data/media/x below the mount point changed"),
     "secrets": ("mounted", "check-leak can read"),
     "smoke-mutations": ("cries-wolf", "false alarm in clean run"),

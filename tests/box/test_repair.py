@@ -12,9 +12,9 @@ pytestmark = pytest.mark.box
 
 COMPOSE = "/opt/mediastack/stacks/media/compose.yaml"
 CONFIG = "/etc/mediastack/mediastack.toml"
-# The keeper first: it would mend some before the deploy looks.
+# Keeper and monitor first: they would mend some before the deploy looks.
 SMALL_DRIFT = f"""
-systemctl stop mediastack-keeper.service
+systemctl stop mediastack-keeper.service mediastack-monitor.service
 echo '# by hand' >>{COMPOSE}
 chmod 0666 {CONFIG}
 docker rm --force dozzle >/dev/null 2>&1
@@ -37,7 +37,8 @@ def assert_mended(host: Host) -> None:
     """Nothing of the drift is left, and a further deploy finds nothing to do."""
     assert "by hand" not in box.run(host, f"cat {COMPOSE}")
     assert box.run(host, f"stat -c %a {CONFIG}") == "644\n"
-    assert box.run(host, "systemctl is-active mediastack-keeper.service") == "active\n"
+    units = "mediastack-keeper.service mediastack-monitor.service"
+    assert box.run(host, f"systemctl is-active {units}") == "active\n" * 2
     assert unwell(host) == []
     assert box.deploy(host).changed == []
 

@@ -30,6 +30,30 @@ def account(expected: Expected, observed: Observed) -> Iterator[str]:
         yield f"gid {host.pgid} has no group; {DEPLOY}"
 
 
+def monitor(expected: Expected, observed: Observed) -> Iterator[str]:
+    """The monitor's account can do nothing but watch: no login, no group, and only its own
+    directory and the healer's door are open to it, and to nobody else."""
+    table, found = expected.config["monitor"], observed["monitor"]
+    if not table:
+        return
+    name, fields = table["account"], found["passwd"].split(":")
+    if fields[0] != name:
+        yield f"user {name} does not exist; {DEPLOY}"
+        return
+    uid, shell = int(fields[2]), fields[6]
+    if uid == 0 or not shell.endswith(("nologin", "false")):
+        yield f"user {name} is {uid} with the shell {shell}; {DEPLOY}"
+    if found["groups"] != [name]:
+        yield f"user {name} is in the groups {' '.join(found['groups'])}; {DEPLOY}"
+    for kind, mode in (("directory", "0750"), ("socket", "0600")):
+        seen = found[kind] or {"kind": "absent"}
+        if seen["kind"] != kind:
+            yield f"{table[kind]} is {seen['kind']} instead of a {kind}; {DEPLOY}"
+        elif (seen["mode"], seen["uid"]) != (mode, uid):
+            have = f"{seen['uid']}'s, {seen['mode']}"
+            yield f"{table[kind]}: {have} instead of {uid}'s, {mode}; {DEPLOY}"
+
+
 def unit(expected: Expected, observed: Observed, name: str) -> Iterator[str]:
     """A unit is loaded as it is on disk, enabled and active; a timer will fire again; a daemon
     runs the release that is installed."""

@@ -175,4 +175,5 @@ def question(expected: Expected) -> dict[str, Any]:
         else "",
         "lock": f"{config['paths']['runtime']}/stack.lock",
         "wall": list(doctor_wall.LIST),
+        "monitor": config["monitor"],
     }

@@ -31,6 +31,7 @@ from mediastack.probes import (
     web_answer,
 )
 from tests.smoke.host_readers import (
+    fenced,
     inspect,
     look,
     packages,
@@ -190,6 +191,7 @@ def observe(spec: "dict[str, Any]") -> "dict[str, Any]":
             "docker": pool.submit(run_json, "docker", "info", "--format", "{{json .}}"),
             "version": pool.submit(run, spec["manage"], "version"),
             "user": pool.submit(run, "getent", "passwd", str(spec["uid"])),
+            "monitor": pool.submit(fenced, spec["monitor"]),
             "group": pool.submit(run, "getent", "group", str(spec["gid"])),
         }
         urls = {url: pool.submit(web_answer, url) for url in spec["urls"]}

@@ -16,6 +16,14 @@ UNIT_PROPERTIES = (
 )
 
 
+KINDS = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "directory",
+    stat.S_IFLNK: "link",
+    stat.S_IFSOCK: "socket",
+}
+
+
 def parse(text: str) -> Any:
     with contextlib.suppress(ValueError):
         return json.loads(text)
@@ -29,9 +37,7 @@ def look(path: str, *, hashed: bool = True) -> "dict[str, Any] | None":
     except OSError:
         return None
     seen: dict[str, Any] = {
-        "kind": {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}.get(
-            stat.S_IFMT(found.st_mode), "other"
-        ),
+        "kind": KINDS.get(stat.S_IFMT(found.st_mode), "other"),
         "mode": f"{stat.S_IMODE(found.st_mode):04o}",
         "uid": found.st_uid,
         "gid": found.st_gid,
@@ -71,6 +77,17 @@ def units(names: "list[str]") -> "dict[str, dict[str, str]]":
         marks = [one for one in environment if one.startswith("MEDIASTACK_RELEASE=")]
         block["release"] = marks[0].partition("=")[2] if marks else ""
     return {block["Id"]: block for block in blocks if "Id" in block}
+
+
+def fenced(spec: "dict[str, str]") -> "dict[str, Any]":
+    """The account that may do nothing: what the system says of it, and what belongs to it."""
+    account = spec.get("account", "")
+    return {
+        "passwd": run("getent", "passwd", account).strip() if account else "",
+        "groups": run("id", "-Gn", account).split() if account else [],
+        "directory": look(spec.get("directory", "")),
+        "socket": look(spec.get("socket", "")),
+    }
 
 
 def run_json(*command: str) -> Any:

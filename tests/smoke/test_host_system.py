@@ -11,6 +11,10 @@ def test_account_that_owns_the_media_exists(agree):
     agree(check.account)
 
 
+def test_account_of_the_monitor_can_do_nothing_else(agree):
+    agree(check.monitor)
+
+
 def test_unit_is_enabled_active_and_current(agree, unit):
     agree(check.unit, unit)
 

@@ -51,6 +51,8 @@ def bound(service: str, port: str, address: str, host_port: str) -> Fault:
     return put("inspected", service, "NetworkSettings", "Ports", port, value=value)
 
 
+ACCOUNT, MEMORY = "mediastack-monitor", "/var/lib/mediastack/monitor"
+DOOR = "/run/mediastack-healer/healer.sock"
 KEEPER, PATH = "mediastack-keeper.service", "mediastack-notify.path"
 SECRETS = "/etc/mediastack/secrets"
 PASSWORD = f"{SECRETS}/qbittorrent/password"
@@ -97,6 +99,18 @@ FAULTS: list[tuple[str, str, str, Fault]] = [
     ("unit", KEEPER, "changed on disk", put("units", KEEPER, "NeedDaemonReload", value="yes")),
     ("release", KEEPER, "0.9", put("units", KEEPER, "Release", value="0.9.0+old")),
     ("release", KEEPER, "unknown", put("units", KEEPER, "Release", value="")),
+    ("account", ACCOUNT, "does not exist", put("monitor", "account", value=None)),
+    ("account", ACCOUNT, "is root", put("monitor", "account", "uid", value=0)),
+    ("account", ACCOUNT, "/bin/sh", put("monitor", "account", "shell", value="/bin/sh")),
+    ("account", ACCOUNT, "docker", put("monitor", "account", "groups", value=["docker"])),
+    ("file", MEMORY, "is missing", put("monitor", "directory", value=None)),
+    ("file", MEMORY, "mode 0755", put("monitor", "directory", "mode", value=0o755)),
+    ("file", MEMORY, "uid 0 instead of 998", put("monitor", "directory", "uid", value=0)),
+    ("socket", DOOR, "is missing", put("monitor", "socket", value=None)),
+    ("socket", DOOR, "is no socket", put("monitor", "socket", "kind", value="other")),
+    ("socket", DOOR, "mode 0666", put("monitor", "socket", "mode", value=0o666)),
+    ("socket", DOOR, "uid 0 instead of 998", put("monitor", "socket", "uid", value=0)),
+    ("healing", "monitor", "is paused", put("monitor", "paused", value="is paused for …")),
     ("state", "/var/lib/mediastack", "schema", put("state_error", value="schema is 2")),
     ("docker-settings", DAEMON, "No such", put("daemon_settings", "error", value="No such file")),
     (

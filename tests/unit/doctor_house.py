@@ -54,6 +54,12 @@ def config() -> dict[str, Any]:
                 "outbound_subnets": [],
             },
             "limits": {},
+            "monitor": {
+                "account": "mediastack-monitor",
+                "directory": "/var/lib/mediastack/monitor",
+                "socket": "/run/mediastack-healer/healer.sock",
+                "cascades_per_hour": 5,
+            },
             "stacks": {
                 "downloads": {"services": ["gluetun", "qbittorrent", "recyclarr"]},
                 "media": {"services": ["plex", "seerr"]},
@@ -209,6 +215,17 @@ def facts() -> dict[str, Any]:
             "wrong_secrets": {},
             "made": {},
             "doors": {},
+            "monitor": {
+                "account": {
+                    "uid": 998,
+                    "gid": 998,
+                    "shell": "/usr/sbin/nologin",
+                    "groups": [],
+                },
+                "directory": {"kind": "directory", "uid": 998, "mode": 0o750},
+                "socket": {"kind": "socket", "uid": 998, "mode": 0o600},
+                "paused": "",
+            },
             "wall": {"error": "", "listed": second_wall()},
             "info": {"LiveRestoreEnabled": True, "LoggingDriver": "json-file"},
             "observation": observation(),

@@ -38,6 +38,12 @@ def observed(expected: Expected) -> dict[str, Any]:
         "packages": dict.fromkeys(expected.packages, "installed"),
         "user": "media:x:1000:1000::/nonexistent:/usr/sbin/nologin\n",
         "group": "media:x:1000:\n",
+        "monitor": {
+            "passwd": "mediastack-monitor:x:998:998:Homelab:/nonexistent:/usr/sbin/nologin",
+            "groups": ["mediastack-monitor"],
+            "directory": {"kind": "directory", "mode": "0750", "uid": 998, "gid": 998},
+            "socket": {"kind": "socket", "mode": "0600", "uid": 998, "gid": 0},
+        },
         "units": {name: unit(name, config["release"]) for name in [*expected.units, *HELPER_UNITS]},
         "docker": {
             "ServerVersion": "26.1.5",

@@ -188,9 +188,9 @@ class House:
         return {container["name"]: container["status"] for container in self.docker.containers}
 
 
-def furnish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+def furnish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[House] = House) -> House:
     """The house in place of Docker, Compose and the host's configuration."""
-    made = House(tmp_path)
+    made = kind(tmp_path)
     file = tmp_path / "mediastack.toml"
     paths = made.config["paths"]
     file.write_text(

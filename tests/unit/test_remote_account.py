@@ -20,15 +20,35 @@ class Accounts:
     def __init__(self) -> None:
         self.users: dict[str, int] = {"root": 0}
         self.groups: dict[str, int] = {"root": 0}
+        self.members: dict[str, list[str]] = {}
+        self.entries: dict[str, dict[str, str]] = {}
         self.calls: list[list[str]] = []
 
     def run(self, command: list[str], check: bool) -> None:
         assert check
         self.calls.append(command)
+        if command[0] == "usermod":
+            self.entries[command[-1]]["pw_shell"] = command[command.index("--shell") + 1]
+            return
+        if command[0] == "gpasswd":
+            self.members[command[-1]].remove(command[command.index("--delete") + 1])
+            return
+        if "--system" in command:
+            # As root of a test: whatever it makes belongs to whoever runs the test.
+            self.users[command[-1]] = os.getuid() or 998
+            self.entries[command[-1]] = {
+                "pw_gecos": command[command.index("--comment") + 1],
+                "pw_shell": command[command.index("--shell") + 1],
+            }
+            return
         table, option = (
             (self.groups, "--gid") if command[0] == "groupadd" else (self.users, "--uid")
         )
         table[command[-1]] = int(command[command.index(option) + 1])
+
+    def by_name(self, name: str) -> SimpleNamespace:
+        number = self.users[name]
+        return SimpleNamespace(pw_uid=number, pw_gid=os.getgid() or 998, **self.entries[name])
 
     def by_number(self, table: dict[str, int], number: int) -> int:
         if number not in table.values():
@@ -41,11 +61,15 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Accounts:
     made = Accounts()
     people = SimpleNamespace(
         getpwuid=lambda uid: made.by_number(made.users, uid),
+        getpwnam=made.by_name,
         getpwall=lambda: [SimpleNamespace(pw_name=n, pw_uid=i) for n, i in made.users.items()],
     )
     groups = SimpleNamespace(
         getgrgid=lambda gid: made.by_number(made.groups, gid),
-        getgrall=lambda: [SimpleNamespace(gr_name=n, gr_gid=i) for n, i in made.groups.items()],
+        getgrall=lambda: [
+            SimpleNamespace(gr_name=n, gr_gid=i, gr_mem=made.members.get(n, []))
+            for n, i in made.groups.items()
+        ],
     )
     for name, value in (("pwd", people), ("grp", groups)):
         monkeypatch.setattr(account, name, value)
@@ -109,3 +133,103 @@ def test_a_lock_from_before_the_boot_is_nobodys(tmp_path: Path) -> None:
     os.utime(new, (0, account.booted_at() + 60))
     account.remove_stale_locks((str(old), str(new), str(tmp_path / "none.lock")))
     assert [path.name for path in tmp_path.iterdir()] == ["group.lock"]
+
+
+WATCHER = "mediastack-monitor"
+
+
+@pytest.fixture
+def system(host: Accounts, tmp_path: Path) -> dict[str, Any]:
+    """The specification of a house that has a monitor, all else being there already."""
+    host.users["mediastack"] = host.groups["mediastack"] = 1000
+    made = {"user": WATCHER, "comment": "the monitor", "directory": str(tmp_path / "monitor")}
+    return {**SPEC, "system": made}
+
+
+def test_the_system_account_and_its_directory_are_made_and_nothing_is_left_to_do(
+    host: Accounts, system: dict[str, Any]
+) -> None:
+    directory = Path(system["system"]["directory"])
+    assert found(system) == [f"user {WATCHER}", str(directory)]
+    assert account.apply(system) == [f"user {WATCHER}", str(directory)]
+    (command,) = host.calls
+    assert {"--system", "--no-create-home", "--user-group"} <= set(command)
+    assert command[command.index("--shell") + 1] == "/usr/sbin/nologin"
+    seen = directory.stat()
+    assert (seen.st_uid, oct(seen.st_mode & 0o777)) == (host.users[WATCHER], "0o750")
+    assert found(system) == account.apply(system) == []
+
+
+def test_without_a_monitor_there_is_no_account_for_it(host: Accounts) -> None:
+    account.apply({**SPEC, "system": None})
+    assert WATCHER not in host.users
+
+
+def test_a_group_that_a_killed_useradd_left_is_used(host: Accounts, system: dict[str, Any]) -> None:
+    host.groups[WATCHER] = 998
+    account.apply(system)
+    (command,) = host.calls
+    assert command[command.index("--gid") + 1] == WATCHER
+
+
+def test_a_login_and_other_groups_are_taken_away_again(
+    host: Accounts, system: dict[str, Any]
+) -> None:
+    account.apply(system)
+    host.entries[WATCHER]["pw_shell"] = "/bin/bash"
+    host.groups["docker"], host.members["docker"] = 110, [WATCHER]
+    assert [one["problem"] for one in account.check(system)] == [
+        "has the shell /bin/bash",
+        "is in the group docker",
+    ]
+    account.apply(system)
+    assert host.members["docker"] == []
+    assert found(system) == []
+
+
+@pytest.mark.parametrize("change", [{"pw_gecos": "Anna"}, {"uid": 0}])
+def test_somebody_elses_account_of_that_name_is_refused_with_what_to_do(
+    host: Accounts, system: dict[str, Any], change: dict[str, Any]
+) -> None:
+    account.apply(system)
+    host.users[WATCHER] = change.pop("uid", host.users[WATCHER])
+    host.entries[WATCHER] |= change
+    with pytest.raises(OSError, match=f"fix: if nobody needs it, userdel {WATCHER}"):
+        account.apply(system)
+
+
+def test_a_directory_with_another_mode_or_of_another_kind_is_a_difference(
+    host: Accounts, system: dict[str, Any]
+) -> None:
+    account.apply(system)
+    directory = Path(system["system"]["directory"])
+    kept = directory / "monitor.json"
+    kept.write_text("{}")
+    directory.chmod(0o755)
+    assert [one["problem"] for one in account.check(system)] == ["mode 0755 instead of 0750"]
+    account.apply(system)
+    assert found(system) == [] and kept.read_text() == "{}"
+    kept.unlink()
+    directory.rmdir()
+    directory.symlink_to("/etc")
+    assert [one["problem"] for one in account.check(system)] == ["is not a directory"]
+    with pytest.raises(OSError, match=r"monitor"):
+        account.apply(system)
+    assert oct(Path("/etc").stat().st_mode & 0o777) == "0o755"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_what_is_in_the_directory_follows_the_accounts_number_but_no_second_name_does(
+    host: Accounts, system: dict[str, Any], tmp_path: Path
+) -> None:
+    account.apply(system)
+    directory = Path(system["system"]["directory"])
+    kept, other = directory / "monitor.json", tmp_path / "other"
+    kept.write_text("{}")
+    other.write_text("not the monitor's")
+    os.link(other, directory / "linked")
+    (directory / "pointed").symlink_to(other)
+    host.users[WATCHER] = 997
+    assert [one["path"] for one in account.check(system)] == [str(directory)]
+    account.apply(system)
+    assert (directory.stat().st_uid, kept.stat().st_uid, other.stat().st_uid) == (997, 997, 0)

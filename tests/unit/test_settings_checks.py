@@ -46,6 +46,8 @@ BROKEN: list[tuple[dict[str, Any], str, str]] = [
     ({"storage": {"backups": "/srv/mediastack"}}, "storage.backups", "nested with storage.config"),
     ({"storage": {"data": "/srv/x", "backups": "/srv/x"}}, "storage.backups", "nested"),
     # Ports of the host.
+    ({"monitor": {"metrics_port": 8989}}, "monitor.metrics_port", "sonarr publishes"),
+    ({"monitor": {"metrics_port": 32400}}, "monitor.metrics_port", "plex publishes"),
     (services(sonarr={"host_port": 7878}), "services.sonarr.host_port", "radarr publishes"),
     (
         services(jellyfin={"enabled": True, "host_port": 32400}),

@@ -40,6 +40,7 @@ OWN: dict[str, list[Fault]] = {
         (("storage", "data"), "/srv/mediastack/config/media", "storage.config: is"),
     ],
     "limits": [(("limits", "lock_wait_seconds"), -1, "limits.lock_wait_seconds: ")],
+    "monitor": [(("monitor", "metrics_port"), 80, "monitor.metrics_port: ")],
     "mirror": [(("registry", "mirror"), "http://x", "registry.mirror: ")],
     "docker": [(("docker", "log_max_files"), 1.5, "docker.log_max_files: ")],
     "vpn": [

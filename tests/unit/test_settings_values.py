@@ -81,6 +81,23 @@ WRONG: list[tuple[str, Any, str]] = [
     ("notify.topic", "media stack", "letters, digits"),
     ("limits.lock_wait_seconds", 0, "at least 1"),
     ("limits.health_wait_seconds", 100000, "at most 7200"),
+    ("monitor.healthy_seconds", 0, "at least 10"),
+    ("monitor.cascades_per_hour", 0, "at least 1"),
+    ("monitor.cascades_per_hour", 61, "at most 60"),
+    ("monitor.pause_seconds", 1, "at least 60"),
+    ("monitor.loop_cascades", 1, "at least 2"),
+    ("monitor.loop_seconds", "2m", "without quotes"),
+    ("monitor.unhealthy_seconds", 9, "at least 10"),
+    ("monitor.restarts_per_hour", -1, "at least 0"),
+    ("monitor.owner_unhealthy_seconds", 0, "at least 30"),
+    ("monitor.restart_owner_seconds", 30, "0 for never"),
+    ("monitor.restart_owner_seconds", 86401, "0 for never"),
+    ("monitor.reminder_seconds", 1, "at least 300"),
+    ("monitor.disk_free_least", 5, "at most 0.5"),
+    ("monitor.disk_free_least", "5 %", "like 0.05"),
+    ("monitor.metrics_port", 80, "1024 to 65535"),
+    ("monitor.metrics_port", 65536, "1024 to 65535"),
+    ("monitor.metrics_port", True, "without quotes"),
 ]
 
 RIGHT: list[tuple[str, Any]] = [

@@ -169,6 +169,7 @@ def test_json_has_the_documented_keys_and_exit_0_even_in_trouble(
         "healthy",
         "ledger",
         "lock",
+        "monitor",
         "port",
         "release",
         "schema",

@@ -9,6 +9,7 @@ from typing import Any
 import doctor_house as house
 import pytest
 
+import monitor_configuration
 from mediastack import config, uninstall, uninstall_plan
 from mediastack.uninstall_plan import Plan, Step
 
@@ -105,3 +106,29 @@ def test_a_command_that_fails_is_named_with_its_last_words(
     assert not carry_out(step)
     assert "the thing: sh ended with 3: because" in capsys.readouterr().err
     assert carry_out(step._replace(may_fail=True))
+
+
+@pytest.mark.parametrize(
+    ("entry", "account"),
+    [
+        (f"mediastack-monitor:x:998:998:{monitor_configuration.COMMENT}:/:/bin/false", True),
+        ("mediastack-monitor:x:998:998:Somebody:/:/bin/bash", False),
+        ("", False),
+    ],
+)
+def test_only_an_account_that_says_it_is_ours_is_removed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, entry: str, account: bool
+) -> None:
+    monkeypatch.setattr(uninstall, "_text", lambda *_: f"{entry}\n")
+    settings = house.config()
+    # Gluetun was switched off since: nothing says any more that there was a monitor.
+    settings["monitor"], settings["paths"]["state"] = {}, str(tmp_path)
+    found = uninstall.monitor(settings)
+    assert found == {"account": "mediastack-monitor" if account else "", "directory": ""}
+    (tmp_path / "monitor").mkdir()
+    assert uninstall.monitor(settings)["directory"] == str(tmp_path / "monitor")
+
+
+def test_the_deploy_and_the_uninstall_know_the_same_account() -> None:
+    assert uninstall.COMMENT == monitor_configuration.COMMENT
+    assert monitor_configuration.ACCOUNT == "mediastack-monitor"

@@ -49,6 +49,10 @@ def seen(**changes: Any) -> dict[str, Any]:
             "media": False,
             "installed": ["docker.io"],
             "account": "mediastack",
+            "monitor": {
+                "account": "mediastack-monitor",
+                "directory": "/var/lib/mediastack/monitor",
+            },
         }
         | changes
     )
@@ -138,14 +142,31 @@ def test_dockers_repository_goes_with_its_packages_where_we_brought_it() -> None
 def test_without_a_note_of_what_was_before_packages_settings_and_account_stay() -> None:
     made = plan(seen(before={}, installed=[]), purge=True)
     assert said(made)["packages"] == said(made)[DAEMON] == uninstall_plan.UNKNOWN
-    assert not any("userdel" in " ".join(one.command) for one in made.steps)
+    removals = [one.subject for one in made.steps if "userdel" in " ".join(one.command)]
+    assert removals == ["mediastack-monitor"]
     assert DAEMON not in removed(made)
 
 
 def test_a_second_run_finds_less_to_do_and_does_not_fail() -> None:
-    made = plan(seen(containers=[], networks=[], images=[], record={}, installed=[]), purge=False)
+    nothing: dict[str, Any] = {"containers": [], "networks": [], "images": [], "record": {}}
+    gone = {"account": "", "directory": ""}
+    made = plan(seen(**nothing, installed=[], monitor=gone), purge=False)
+    assert not any("monitor" in one.words for one in made.steps)
     actions = {one.action for one in made.steps}
     assert actions <= {"command"}
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_the_monitors_account_and_memory_go_after_whoever_runs_as_it(purge: bool) -> None:
+    settings = house.config()
+    settings["units"] += [{"name": "mediastack-monitor.service", "kind": "service"}]
+    steps = plan(seen(settings=settings), purge=purge).steps
+    subjects = [one.subject for one in steps]
+    directory = subjects.index("/var/lib/mediastack/monitor")
+    account = subjects.index("mediastack-monitor")
+    assert subjects.index("mediastack-monitor.service") < directory < account
+    assert steps[directory].action == "tree"
+    assert "userdel mediastack-monitor" in steps[account].command[2]
 
 
 def test_a_person_reads_what_goes_and_what_stays_each_once() -> None:

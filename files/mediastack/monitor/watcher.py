@@ -1,7 +1,7 @@
 """The watcher: looks at Gluetun's group, decides, and asks the healer to act. One loop.
 
 A pass looks (through the healer: this process may not talk to Docker), lets `step` decide, keeps
-the state on disk, starts the act that was decided, and hands messages over. It comes every two
+the state on disk, starts the act that was decided, and hands messages over. It comes every 1.5
 seconds while something is off, every thirty when all is quiet, and at once when something stirs
 (wakeups): a pass is always a full look, so a lost event costs time, never truth. Killed anywhere
 it goes on from the state; what became of an act it does not know then it calls unknown. Without a
@@ -26,7 +26,8 @@ from mediastack.monitor.door import Door, Ear
 from mediastack.monitor.state import Act, Decision, Look, Message, Requests, Result, State
 
 QUIET_SECONDS = 30.0
-SOON_SECONDS = 2.0
+# Whoever hears no events still decides within two seconds, the look itself included.
+SOON_SECONDS = 1.5
 # The steady clock is kept this often when nothing else changes: a power cut forgets as much of it.
 KEEP_SECONDS = 300.0
 DECISIONS_KEPT = 20

@@ -1,0 +1,141 @@
+"""What happens to Gluetun's group, and what else goes wrong meanwhile: seeded, the common more often.
+
+A schedule is a hit, the pauses in it, and perhaps a complication that strikes while the hit is still
+being recovered from. The pauses count from the hit: how fast Docker is moves them, which no seed can
+help.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from checks import box, leak_operations
+from checks.box import Host
+from checks.monitor_seen import OWNER, dependents
+
+MONITOR, HEALER = "mediastack-monitor.service", "mediastack-healer.service"
+SECOND = "0.1f"
+# How often in a round of twenty; each once, before any comes again.
+HITS = {"restart": 4, "recreate": 4, "kill": 3, "remove": 3, "stop": 2, "pause": 2, "flap": 1,
+        "dockerd": 1, "reboot": 1}  # fmt: skip
+COMPLICATIONS = {"none": 8, "monitor-killed": 4, "healer-killed": 3, "user-stopped": 3,
+                 "stubborn": 2}  # fmt: skip
+# A stop by the user is told apart from one of ours, and from Gluetun's end, a second later.
+SETTLED_SECONDS = 1.6
+# What ends at SIGTERM gets as long as this; what does not, its whole grace.
+SHORT_GRACE_SECONDS = 10
+# How long a dependent may run stranded: it is noticed at once, and Docker stops nine side by side.
+STRANDED_SECONDS = 3.0
+# What comes on top of it: a service that has to be started again, a Docker that is away.
+EXTRA_SECONDS = {"monitor-killed": 4.0, "healer-killed": 4.0, "stubborn": SHORT_GRACE_SECONDS + 2.0}
+EXTRA_OF_HIT = {"dockerd": 6.0, "flap": 2.0}
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """One hit; `pauses` are its own, `after` is when the complication strikes (seconds)."""
+
+    hit: str
+    complication: str
+    pauses: tuple[float, ...]
+    after: float
+    service: str
+
+    def __str__(self) -> str:
+        more = "" if self.complication == "none" else f", {self.complication}"
+        more += f" {self.service}" if self.complication in ("user-stopped", "stubborn") else ""
+        return f"{self.hit}{more} (+{self.after:.1f} s)"
+
+    @property
+    def stranded_seconds(self) -> float:
+        """The bound for a stretch."""
+        extra = EXTRA_SECONDS.get(self.complication, 0.0) + EXTRA_OF_HIT.get(self.hit, 0.0)
+        return STRANDED_SECONDS + extra
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing was in the way of a quick decision."""
+        disturbed = self.complication in ("monitor-killed", "healer-killed")
+        return not disturbed and self.hit not in ("dockerd", "reboot")
+
+
+def sequence(choices: random.Random, count: int, reboots: bool = True) -> list[Schedule]:
+    """`count` schedules; the first three are plain ones of the most telling kinds."""
+    found = [
+        made(choices, "restart", "none"),
+        made(choices, "stop", "user-stopped"),
+        made(choices, "recreate", "none"),
+    ]
+    while len(found) < count:
+        hits = shuffled(choices, HITS)
+        for hit, complication in zip(hits, shuffled(choices, COMPLICATIONS), strict=False):
+            # A machine that goes down takes both along.
+            found.append(made(choices, hit, "none" if hit == "reboot" else complication))
+    return [one for one in found if reboots or one.hit != "reboot"][:count]
+
+
+def shuffled(choices: random.Random, weights: dict[str, int]) -> list[str]:
+    """Each as often as its weight, in any order, but each once first."""
+    once = choices.sample(sorted(weights), len(weights))
+    again = [name for name, weight in weights.items() for _ in range(weight - 1)]
+    choices.shuffle(again)
+    return once + again
+
+
+def made(choices: random.Random, hit: str, complication: str) -> Schedule:
+    """One schedule of this kind."""
+    return Schedule(
+        hit,
+        complication,
+        tuple(choices.uniform(0.3, 3.0) for _ in range(3)),
+        choices.uniform(0.1, 2.5),
+        choices.choice(dependents()),
+    )
+
+
+def perform(host: Host, schedule: Schedule) -> None:
+    """Hit, with its complication; return when the hit is taken back."""
+    service = schedule.service
+    if schedule.complication == "user-stopped":
+        box.run(host, f"docker stop {service} >/dev/null; sleep {SETTLED_SECONDS}")
+    if schedule.complication == "stubborn":
+        # A process that is stopped heeds no SIGTERM: it takes Docker all of its grace.
+        box.run(host, f"kill -STOP $(docker inspect --format '{{{{.State.Pid}}}}' {service})")
+    if schedule.hit == "reboot":
+        box.reboot(host, hard=schedule.pauses[0] < 1.5)
+        return
+    strike = STRIKES.get(schedule.complication, "")
+    later = f"(sleep {schedule.after:{SECOND}}; {strike}) & " if strike else ""
+    box.run(host, f"{later}{command(schedule)}; wait")
+
+
+STRIKES = {
+    "monitor-killed": f"systemctl kill --signal KILL {MONITOR}",
+    "healer-killed": f"systemctl kill --signal KILL {HEALER}",
+}
+
+
+def command(schedule: Schedule) -> str:
+    """The hit as a shell command."""
+    first, second, third = (f"sleep {pause:{SECOND}}" for pause in schedule.pauses)
+    longer = f"sleep {3 + schedule.pauses[0]:{SECOND}}"
+    restart = f"docker restart --time 2 {OWNER}"
+    pid = f"$(docker inspect --format '{{{{.State.Pid}}}}' {OWNER})"
+    return {
+        "restart": restart,
+        "recreate": leak_operations.RECREATE,
+        "kill": f"kill -KILL {pid}",
+        "remove": f"docker rm --force {OWNER}",
+        # At least as long as would be too long to be left where one is.
+        "stop": f"docker stop --time 2 {OWNER}; {longer}; docker start {OWNER}",
+        "pause": f"docker pause {OWNER}; {longer}; docker unpause {OWNER}",
+        "flap": f"{restart}; {first}; {restart}; {second}; {restart}; {third}",
+        "dockerd": "systemctl reset-failed docker; systemctl restart docker",
+    }[schedule.hit]
+
+
+def back(host: Host, schedule: Schedule) -> None:
+    """The user wants again what they stopped."""
+    if schedule.complication == "user-stopped":
+        box.run(host, f"stack-manage.sh downloads up {schedule.service}", check=False)
