@@ -64,6 +64,12 @@ def sockets(table: dict[str, Any]) -> dict[str, dict[str, str]]:
     return {name: {"path": table["socket"], "user": table["account"]} for name in doors}
 
 
+def environment(table: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """What a running unit was started with, where its settings are in the unit itself."""
+    port = {"MEDIASTACK_METRICS_PORT": str(table["metrics_port"])} if table else {}
+    return {"mediastack-monitor.service": port} if port else {}
+
+
 def table(settings: Settings, state: str) -> dict[str, Any]:
     """The [monitor] table; empty on a host without Gluetun."""
     if not watches(settings):

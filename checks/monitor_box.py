@@ -67,6 +67,9 @@ def schedules(context: Context) -> None:
         for number, schedule in enumerate(monitor_schedules.sequence(context.random, count)):
             say(f"  {number}: {schedule}")
             seconds, found = play(context, schedule, f"{number} ({schedule})")
+            say(
+                f"     well after {seconds:.1f} s; decided after {[round(one, 3) for one in found]}"
+            )
             (plain if schedule.is_plain else disturbed).extend(found)
             times.append(seconds)
             monitor_volumes.judge(context, volumes, f"after {number} ({schedule})")

@@ -1,8 +1,8 @@
 """Five cascades an hour, and not one more: counted across a killed monitor and a reboot.
 
-Restarts and recreations take turns, since the same cause again and again is a loop, which is another
-limit. The bring-up after the reboot is nobody's cascade. After the sixth hit the dependents are held
-stopped, one urgent message says so, and the user's `resume` brings them back.
+Restarts and recreations take turns, since the same cause again and again is a loop, which is
+another limit. The bring-up after the reboot is nobody's cascade. After the sixth hit the dependents
+are held stopped, one urgent message says so, and the user's `resume` brings them back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from checks.box import Host
 from checks.disk import forget_messages
 from checks.framework import CheckError, Context
 from checks.monitor_schedules import MONITOR
-from host_configuration import gateway
+from settings import gateway
 
 CASCADES = 5
 HITS = ("restart", "recreate")
@@ -73,9 +73,7 @@ def hit(context: Context, number: int) -> None:
 def well(context: Context, what: str) -> bool:
     """Whether all is well in time; that it is not is a violation."""
     try:
-        runtime.wait_until_well(
-            context.box, context.patience(WELL_SECONDS), monitor_seen.group()
-        )
+        runtime.wait_until_well(context.box, context.patience(WELL_SECONDS), monitor_seen.group())
     except CheckError as error:
         context.violation(f"after {what}: {error}")
         return False

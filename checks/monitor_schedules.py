@@ -1,8 +1,8 @@
-"""What happens to Gluetun's group, and what else goes wrong meanwhile: seeded, the common more often.
+"""What happens to Gluetun's group, and what else goes wrong meanwhile: seeded, all kinds of it.
 
-A schedule is a hit, the pauses in it, and perhaps a complication that strikes while the hit is still
-being recovered from. The pauses count from the hit: how fast Docker is moves them, which no seed can
-help.
+A schedule is a hit, the pauses in it, and perhaps a complication that strikes while the hit is
+still being recovered from. The pauses count from the hit: how fast Docker is moves them, which no
+seed can help.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from checks import box, leak_operations
+from checks import box, leak_operations, runtime
 from checks.box import Host
 from checks.monitor_seen import OWNER, dependents
 
@@ -22,11 +22,12 @@ HITS = {"restart": 4, "recreate": 4, "kill": 3, "remove": 3, "stop": 2, "pause":
 COMPLICATIONS = {"none": 8, "monitor-killed": 4, "healer-killed": 3, "user-stopped": 3,
                  "stubborn": 2}  # fmt: skip
 # A stop by the user is told apart from one of ours, and from Gluetun's end, a second later.
-SETTLED_SECONDS = 1.6
+SETTLED_SECONDS = 3.0
 # What ends at SIGTERM gets as long as this; what does not, its whole grace.
 SHORT_GRACE_SECONDS = 10
-# How long a dependent may run stranded: it is noticed at once, and Docker stops nine side by side.
-STRANDED_SECONDS = 3.0
+# How long a dependent may run stranded: it is noticed at once, and Docker stops nine side by side,
+# which takes a busy box its time. Gluetun is away for longer than that.
+STRANDED_SECONDS, AWAY_SECONDS = 5.0, 6.0
 # What comes on top of it: a service that has to be started again, a Docker that is away.
 EXTRA_SECONDS = {"monitor-killed": 4.0, "healer-killed": 4.0, "stubborn": SHORT_GRACE_SECONDS + 2.0}
 EXTRA_OF_HIT = {"dockerd": 6.0, "flap": 2.0}
@@ -55,9 +56,10 @@ class Schedule:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing was in the way of a quick decision."""
+        """Whether nothing was in the way of a quick decision: no end of ours or of Docker, and no
+        act still under way for what happened before."""
         disturbed = self.complication in ("monitor-killed", "healer-killed")
-        return not disturbed and self.hit not in ("dockerd", "reboot")
+        return not disturbed and self.hit not in ("dockerd", "reboot", "flap")
 
 
 def sequence(choices: random.Random, count: int, reboots: bool = True) -> list[Schedule]:
@@ -90,8 +92,14 @@ def made(choices: random.Random, hit: str, complication: str) -> Schedule:
         complication,
         tuple(choices.uniform(0.3, 3.0) for _ in range(3)),
         choices.uniform(0.1, 2.5),
-        choices.choice(dependents()),
+        choices.choice(quick() if complication == "stubborn" else dependents()),
     )
+
+
+def quick() -> list[str]:
+    """Those whose grace is over soon."""
+    known = runtime.services()
+    return [name for name in dependents() if known[name].stop_grace <= SHORT_GRACE_SECONDS]
 
 
 def perform(host: Host, schedule: Schedule) -> None:
@@ -119,7 +127,7 @@ STRIKES = {
 def command(schedule: Schedule) -> str:
     """The hit as a shell command."""
     first, second, third = (f"sleep {pause:{SECOND}}" for pause in schedule.pauses)
-    longer = f"sleep {3 + schedule.pauses[0]:{SECOND}}"
+    longer = f"sleep {AWAY_SECONDS + schedule.pauses[0]:{SECOND}}"
     restart = f"docker restart --time 2 {OWNER}"
     pid = f"$(docker inspect --format '{{{{.State.Pid}}}}' {OWNER})"
     return {
@@ -129,7 +137,7 @@ def command(schedule: Schedule) -> str:
         "remove": f"docker rm --force {OWNER}",
         # At least as long as would be too long to be left where one is.
         "stop": f"docker stop --time 2 {OWNER}; {longer}; docker start {OWNER}",
-        "pause": f"docker pause {OWNER}; {longer}; docker unpause {OWNER}",
+        "pause": f"docker pause {OWNER}; {second}; docker unpause {OWNER}",
         "flap": f"{restart}; {first}; {restart}; {second}; {restart}; {third}",
         "dockerd": "systemctl reset-failed docker; systemctl restart docker",
     }[schedule.hit]

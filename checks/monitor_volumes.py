@@ -84,6 +84,4 @@ def directory(volume: str) -> str:
 def recreate(host: Host) -> None:
     """Make both services anew, as the compose file says now."""
     services = " ".join(SERVICES)
-    box.run(
-        host, f"{LOCK} {COMPOSE} up -d --no-deps --force-recreate --pull never {services} 2>&1"
-    )
+    box.run(host, f"{LOCK} {COMPOSE} up -d --no-deps --force-recreate --pull never {services} 2>&1")

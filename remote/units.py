@@ -30,12 +30,17 @@ def show(names: "list[str]") -> "dict[str, dict[str, str]]":
 
 
 def running_release(pid: int) -> str:
+    return running_with(pid, "MEDIASTACK_RELEASE")
+
+
+def running_with(pid: int, name: str) -> str:
+    """A variable that a process was started with, "" without it."""
     try:
         with open(f"/proc/{pid}/environ", encoding="utf-8", errors="replace") as handle:
             variables = handle.read().split("\0")
     except OSError:
         return ""
-    return next((v.split("=", 1)[1] for v in variables if v.startswith("MEDIASTACK_RELEASE=")), "")
+    return next((v.split("=", 1)[1] for v in variables if v.startswith(f"{name}=")), "")
 
 
 def socket_problem(path: str, user: str) -> str:
@@ -88,6 +93,10 @@ def check(spec: "dict[str, Any]") -> "list[dict[str, str]]":
         pid = int(unit.get("MainPID", "0") or 0)
         if pid and running_release(pid) not in ("", spec["release"]):
             problems.append({"path": name, "problem": "runs an older release"})
+        elif pid and running_release(pid):
+            wanted = spec.get("environment", {}).get(name, {})
+            if any(running_with(pid, key) != value for key, value in wanted.items()):
+                problems.append({"path": name, "problem": "runs with other settings"})
     problems += [{"path": name, "problem": "no longer wanted"} for name in leftovers(spec)]
     return problems
 
@@ -104,7 +113,7 @@ def apply(spec: "dict[str, Any]") -> "list[str]":
             subprocess.run(["systemctl", "disable", "--quiet", name], check=False)
             for link in glob.glob(f"{UNIT_DIRECTORY}/*.wants/{name}"):
                 os.unlink(link)
-        elif one["problem"] == "runs an older release":
+        elif one["problem"].startswith("runs "):
             subprocess.run(["systemctl", "restart", name], check=True)
         elif one["problem"].startswith(DOOR):
             # Both in one go: a socket does not start while its service runs.

@@ -63,6 +63,7 @@ def units(config: dict[str, Any]) -> None:
                 "helpers": list(HELPER_UNITS),
                 "release": config["release"],
                 "sockets": monitor_configuration.sockets(config["monitor"]),
+                "environment": monitor_configuration.environment(config["monitor"]),
             }
         ),
     )

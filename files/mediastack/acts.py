@@ -16,7 +16,13 @@ from mediastack import compose, healing, journal, ledger, plan
 from mediastack.docker_client import DockerError, NotReachable
 from mediastack.docker_engine import Engine
 
-DONE = {"create": "created", "recreate": "recreated", "start": "started", "remove": "removed"}
+DONE = {
+    "create": "created",
+    "recreate": "recreated",
+    "start": "started",
+    "remove": "removed",
+    "rename": "renamed",
+}
 DEFAULT_GRACE_SECONDS = 30
 WORKERS = 10
 
@@ -30,8 +36,8 @@ def carry_out(
 ) -> dict[str, str]:
     """Do `actions` (of plan.ready); return {service: cause} of those that failed.
 
-    Removals first, then the stacks side by side. Services in `alone` get a compose call of their
-    own, so that a failure is theirs. Autoheal rests meanwhile. Raise docker_client.NotReachable.
+    Removals and renamings first, then the stacks side by side. Services in `alone` get a compose
+    call of their own, so that a failure is theirs. Autoheal rests meanwhile. Raise NotReachable.
     """
     with healing.resting(docker, [act["service"] for act in actions]):
         return _carry_out(config, docker, actor, actions, alone)
@@ -48,6 +54,8 @@ def _carry_out(
     starts = [act for act in actions if act["action"] == "start"]
     rest = [act for act in actions if act["action"] in ("create", "recreate")]
     failed = at_once(lambda act: _remove(config, docker, actor, act), removals)
+    renamings = [act for act in actions if act["action"] == "rename"]
+    failed |= at_once(lambda act: _rename(docker, actor, act), renamings)
     groups: dict[tuple[str, str, str], list[plan.Action]] = {}
     for act in rest:
         apart = act["service"] if act["service"] in set(alone) else ""
@@ -145,6 +153,15 @@ def _remove(config: dict[str, Any], docker: Engine, actor: str, act: plan.Action
     try:
         with journal.acting(actor, "remove", [act["service"]]):
             docker.remove(act["container"], grace(config, act["service"]))
+    except (DockerError, NotReachable) as error:
+        return _report(actor, act, started, str(error))
+    return _report(actor, act, started, "")
+
+
+def _rename(docker: Engine, actor: str, act: plan.Action) -> dict[str, str]:
+    started = time.monotonic()
+    try:
+        docker.rename(act["container"], act["service"])
     except (DockerError, NotReachable) as error:
         return _report(actor, act, started, str(error))
     return _report(actor, act, started, "")

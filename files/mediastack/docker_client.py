@@ -13,7 +13,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mediastack import docker_engine
@@ -55,8 +55,11 @@ class Docker:
         with self._client() as client:
             client.ping()
 
-    def containers(self, label: str = LABEL) -> list[dict[str, Any]]:
-        """Return the inspect results of all containers with this label, running or not.
+    def containers(
+        self, label: str = LABEL, services: Collection[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the inspect results of all containers with this label, running or not; with
+        `services` only of those whose label says one of these.
 
         A container that goes away meanwhile is left out. `docker compose run` ones are, too.
         """
@@ -65,7 +68,8 @@ class Docker:
         return [
             inspected
             for container in listed
-            if (container.get("Labels") or {}).get(ONE_OFF_LABEL) != "True"
+            if (labels := container.get("Labels") or {}).get(ONE_OFF_LABEL) != "True"
+            and (services is None or labels.get(label) in services)
             and (inspected := self.inspect(container["Id"])) is not None
         ]
 

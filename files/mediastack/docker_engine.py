@@ -6,7 +6,7 @@ stands there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 LABEL = "io.mediastack.service"
@@ -17,7 +17,9 @@ class Engine(Protocol):
 
     def ping(self) -> None: ...
 
-    def containers(self, label: str = LABEL) -> list[dict[str, Any]]: ...
+    def containers(
+        self, label: str = LABEL, services: Collection[str] | None = None
+    ) -> list[dict[str, Any]]: ...
 
     def inspect(self, name: str) -> dict[str, Any] | None: ...
 

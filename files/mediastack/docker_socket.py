@@ -12,7 +12,7 @@ import contextlib
 import json
 import os
 import urllib.parse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from mediastack import docker_client
@@ -38,14 +38,18 @@ class DockerSocket:
         """Return when Docker answers. Raise NotReachable."""
         self._wire.ask("GET", "/_ping")
 
-    def containers(self, label: str = LABEL) -> list[dict[str, Any]]:
-        """Return the inspect results of all containers with this label, running or not."""
+    def containers(
+        self, label: str = LABEL, services: Collection[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the inspect results of all containers with this label, running or not; with
+        `services` only of those whose label says one of these."""
         query = {"all": "1", "filters": _filters({"label": label})}
         listed: list[dict[str, Any]] = self._wire.json("GET", "/containers/json", query)
         return [
             inspected
             for container in listed
-            if (container.get("Labels") or {}).get(ONE_OFF_LABEL) != "True"
+            if (labels := container.get("Labels") or {}).get(ONE_OFF_LABEL) != "True"
+            and (services is None or labels.get(label) in services)
             and (inspected := self.inspect(container["Id"])) is not None
         ]
 

@@ -3,7 +3,8 @@
 Whatever plan says is ready gets done, each service on its own schedule: at once the first time,
 then after 5 s, 10 s, 20 s … up to ten minutes while it does not hold. A service that ran quietly
 for a minute has a clean slate. After several attempts the user hears of it, once, and once more
-when it is over. "Unknown is not down": without an answer from Docker nothing is done, and nothing
+when it is over. Gluetun and what lives in its namespace are the monitor's (decision 018) and left
+alone. "Unknown is not down": without an answer from Docker nothing is done, and nothing
 while somebody else holds the lock.
 """
 
@@ -58,9 +59,13 @@ def step(observed: Observed, state: State, now: float) -> tuple[Next, State]:
         todo["soon"] = True
         return todo, state
     config = observed["config"]
-    actions = plan.plan(config, observation)
-    ready = plan.ready(config, observation, actions)
+    everything = plan.plan(config, observation)
+    ready = _ours(config, plan.ready(config, observation, everything))
+    actions = _ours(config, everything)
     services: dict[str, Any] = state["services"]
+    # What an earlier release began with the monitor's services is not ours to end.
+    for service in _monitored(config) & services.keys():
+        del services[service]
     for service in dict.fromkeys(action["service"] for action in ready):
         if service in observed["undecided"]:
             continue
@@ -68,11 +73,21 @@ def step(observed: Observed, state: State, now: float) -> tuple[Next, State]:
             todo["apply"].append(service)
             services[service] = attempted(services.get(service), now)
     waiting = {action["service"] for action in actions} - {action["service"] for action in ready}
-    todo["soon"] = bool(waiting or observed["undecided"])
+    undecided = set(observed["undecided"]) - _monitored(config)
+    todo["soon"] = bool(waiting or undecided)
     planned = {action["service"] for action in actions}
     _tell(todo, services, observed["causes"])
     _forget_quiet(todo, services, planned, observation["intents"], now)
     return todo, state
+
+
+def _monitored(config: Mapping[str, Any]) -> set[str]:
+    return {plan.owner_name(config), *plan.dependents(config)}
+
+
+def _ours(config: Mapping[str, Any], actions: Iterable[plan.Action]) -> list[plan.Action]:
+    others = _monitored(config)
+    return [action for action in actions if action["service"] not in others]
 
 
 def is_due(record: Mapping[str, Any] | None, now: float) -> bool:

@@ -16,7 +16,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from mediastack import config as configuration
@@ -27,12 +27,20 @@ from mediastack.docker_engine import Engine
 Observation = dict[str, Any]
 
 
-def observe(config: Mapping[str, Any], docker: Engine, proc: str = "/proc") -> Observation:
+def observe(
+    config: Mapping[str, Any],
+    docker: Engine,
+    proc: str = "/proc",
+    *,
+    services: Collection[str] | None = None,
+) -> Observation:
     """Return the observation that plan.plan takes; its `data` is a sentinel.Probe.
+
+    With `services` only containers of these are in it: of others nothing can be said then.
 
     Raise docker_client.NotReachable when Docker does not answer.
     """
-    inspected = docker.containers()
+    inspected = docker.containers() if services is None else docker.containers(services=services)
     locked = image_lock.read()
     data = sentinel.probe(config["paths"]["sentinel"])
     containers = [container(entry, config, proc) for entry in inspected]

@@ -18,29 +18,31 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mediastack import leftovers
+
 Action = dict[str, str]
 Config = Mapping[str, Any]
 Observation = Mapping[str, Any]
 
 
 def plan(config: Config, observation: Observation) -> list[Action]:
-    """Return the actions, in order: {"action","service","stack","reason"} and, for a removal,
-    "container" (the name of the container to remove).
+    """Return the actions, in order: {"action","service","stack","reason"} and, for a removal or a
+    renaming, "container" (the present name of the container).
 
-    `action` is create, recreate, start or remove. An empty `observation` is a host on which
-    nothing exists yet. Raise nothing: a service whose state is in between (paused, restarting,
-    removing) gets no action and is looked at again next time.
+    `action` is create, recreate, start, remove or rename (to the service's name). An empty
+    `observation` is a host on which nothing exists yet. Raise nothing: a service whose state is in
+    between (paused, restarting, removing) gets no action and is looked at again next time.
     """
-    primary, strays = _sort_containers(config, observation)
+    primary, strays = leftovers.sort(_wanted(config), observation)
     actions = [
         {
-            "action": "remove",
+            "action": action,
             "service": container["service"],
             "stack": container["stack"],
             "reason": reason,
             "container": container["name"],
         }
-        for container, reason in strays
+        for container, action, reason in strays
     ]
     owner = owner_name(config)
     owner_action = _decide(config, observation, owner, primary.get(owner)) if owner else None
@@ -64,16 +66,22 @@ def ready(config: Config, observation: Observation, actions: Sequence[Action]) -
     """Return those of `actions` (made by plan from the same arguments) that may be done now.
 
     Dependents of gluetun wait until it needs nothing itself, runs and, when it has a health
-    check, is healthy.
+    check, is healthy. What a recreate has left waits until that can no longer be under way.
     """
     owner = owner_name(config)
     waiting = any(action["service"] == owner for action in actions) or not owner_is_up(
         config, observation
     )
+    in_work = leftovers.in_work(_wanted(config), observation)
     return [
         action
         for action in actions
-        if action["action"] == "remove" or not waiting or not is_dependent(config, action)
+        if action["service"] not in in_work
+        and (
+            action["action"] in ("remove", "rename")
+            or not waiting
+            or not is_dependent(config, action)
+        )
     ]
 
 
@@ -84,7 +92,7 @@ def unwell(config: Config, observation: Observation) -> list[dict[str, str]]:
     What the user stopped is well, and so are the dependents of a gluetun that the user stopped, or
     that refused the settings of its first start: that one is named.
     """
-    primary, _ = _sort_containers(config, observation)
+    primary, _ = leftovers.sort(_wanted(config), observation)
     intents = observation.get("intents", {})
     acted_on = {action["service"] for action in plan(config, observation)}
     data = observation.get("data", {})
@@ -151,7 +159,7 @@ def is_dependent(config: Config, action: Action) -> bool:
 def owner_is_up(config: Config, observation: Observation) -> bool:
     """Say whether gluetun runs and is healthy (or has no health check)."""
     owner = owner_name(config)
-    container = _sort_containers(config, observation)[0].get(owner)
+    container = leftovers.sort(_wanted(config), observation)[0].get(owner)
     if container is None or container["status"] != "running":
         return False
     return not config["services"][owner]["health"] or container["health"] == "healthy"
@@ -167,26 +175,9 @@ def _in_order(config: Config) -> list[tuple[str, str]]:
     ]
 
 
-def _sort_containers(
-    config: Config, observation: Observation
-) -> tuple[dict[str, Any], list[tuple[Any, str]]]:
-    """Return ({service: its container}, [(container that has to go, why)])."""
-    wanted = {service: stack for stack, service in _in_order(config)}
-    primary: dict[str, Any] = {}
-    strays: list[tuple[Any, str]] = []
-    for container in observation.get("containers", []):
-        service = container["service"]
-        if service not in wanted:
-            strays.append((container, "no longer wanted"))
-        elif container["name"] != service:
-            # Compose renames during a recreate; killed in between it leaves 0123456789ab_sonarr.
-            strays.append((container, "left over from an interrupted recreate"))
-        elif container["stack"] != wanted[service]:
-            # The other project would refuse the container name.
-            strays.append((container, f"moved to stack {wanted[service]}"))
-        else:
-            primary[service] = container
-    return primary, strays
+def _wanted(config: Config) -> dict[str, str]:
+    """{service: its stack}."""
+    return {service: stack for stack, service in _in_order(config)}
 
 
 def _decide(

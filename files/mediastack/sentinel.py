@@ -9,7 +9,9 @@ is killed and left behind, not waited for. What the kernel said is kept word for
 from __future__ import annotations
 
 import os
+import select
 import subprocess
+import time
 from collections.abc import Iterable
 from typing import TypedDict
 
@@ -51,17 +53,16 @@ def identities(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
-            errors="surrogateescape",
             env={**os.environ, "LC_ALL": "C"},
         )
-        output, errors = child.communicate(timeout=deadline_seconds)
-    except subprocess.TimeoutExpired:
+    except OSError as error:
+        return dict.fromkeys(wanted, f"timeout: the probe could not be started: {error.strerror}")
+    try:
+        output, errors = _said(child, deadline_seconds)
+    except TimeoutError:
         # SIGKILL works as soon as the kernel lets it; subprocess reaps it later by itself.
         child.kill()
         return dict.fromkeys(wanted, f"timeout after {deadline_seconds:g} s")
-    except OSError as error:
-        return dict.fromkeys(wanted, f"timeout: the probe could not be started: {error.strerror}")
     found: dict[str, tuple[int, int] | str] = dict.fromkeys(wanted, "no answer")
     for line in output.splitlines():
         device, inode, path = line.split(" ", 2)
@@ -71,3 +72,33 @@ def identities(
             if f"'{path}'" in line:
                 found[path] = line.rpartition("': ")[2]
     return found
+
+
+def _said(child: subprocess.Popen[bytes], deadline_seconds: float) -> tuple[str, str]:
+    """What it printed on stdout and stderr until its end. Raise TimeoutError.
+
+    Not communicate(timeout=…), which sleeps up to 50 ms until it notices the end.
+    """
+    deadline = time.monotonic() + deadline_seconds
+    said = {stream.fileno(): b"" for stream in (child.stdout, child.stderr) if stream}
+    poller = select.poll()
+    for descriptor in said:
+        poller.register(descriptor, select.POLLIN)
+    open_ones = set(said)
+    while open_ones:
+        ready = poller.poll(max(0.0, 1000 * (deadline - time.monotonic())))
+        if not ready:
+            raise TimeoutError
+        for descriptor, _ in ready:
+            data = os.read(descriptor, 65536)
+            said[descriptor] += data
+            if not data:
+                poller.unregister(descriptor)
+                open_ones.remove(descriptor)
+    # It has closed both, which it does at its very end.
+    child.wait()
+    for stream in (child.stdout, child.stderr):
+        if stream:
+            stream.close()
+    output, errors = (text.decode(errors="surrogateescape") for text in said.values())
+    return output, errors

@@ -21,7 +21,8 @@ ATTEMPTS = 3
 ROUND_SECONDS = 0.5
 LOCK_WAIT_SECONDS = 120.0
 HEALTH_WAIT_SECONDS = 600.0
-KEEPER = "keeper"
+# Those who come by themselves, again and again.
+UNASKED = ("keeper", "monitor")
 
 
 class StackError(Exception):
@@ -66,11 +67,11 @@ def apply(
     causes: dict[str, str] = {}
     failed: dict[str, str] = {}
     done: list[plan.Action] = []
-    asked_again = actor == KEEPER or (services is not None and owner not in services)
+    asked_again = actor in UNASKED or (services is not None and owner not in services)
     while True:
         with lock.hold(actor, "converging the stacks", wait_seconds=lock_wait_seconds):
             if not asked_again:
-                # Whoever asks for it has a look of Gluetun's own; the keeper comes every minute.
+                # Whoever asks for it has a look of Gluetun's own; these come every minute.
                 vpn_trial.forget(config)
                 asked_again = True
             todo, now, refused = _look(config, docker, actor, stacks, services, failed)
@@ -221,9 +222,11 @@ def _look(
 
 
 def _hope(config: dict[str, Any], todo: list[plan.Action], failed: dict[str, str]) -> bool:
-    """Whether waiting may help: for gluetun's health, unless gluetun itself was given up."""
-    return plan.owner_name(config) not in failed and any(
-        plan.is_dependent(config, act) for act in todo
+    """Whether waiting may help: for the end of a recreate that may be under way; for gluetun's
+    health, unless gluetun itself was given up."""
+    return any(act["action"] in ("remove", "rename") for act in todo) or (
+        plan.owner_name(config) not in failed
+        and any(plan.is_dependent(config, act) for act in todo)
     )
 
 

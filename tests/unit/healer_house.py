@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from simulated_docker import OWNER, VPN
+from simulated_docker import EVERYTHING, OWNER, VPN
 from stacks_house import House, furnish
 
 from mediastack import user_stops
@@ -63,6 +63,7 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Patient:
     assert isinstance(house, Patient)
     house.docker.converge()
     house.docker.started.clear()
+    house.local = set(EVERYTHING)
     for name in VPN:
         house.config["services"][name]["stop_grace_seconds"] = 7
     monkeypatch.setattr(user_stops, "dockerd_started", lambda: 0.0)

@@ -113,6 +113,9 @@ class SimulatedDocker:
         if action["action"] == "remove":
             assert existing is not None
             self.containers.remove(existing)
+        elif action["action"] == "rename":
+            assert existing is not None and self.get(action["service"]) is None
+            existing["name"] = action["service"]
         elif action["action"] == "start":
             assert existing is not None and existing["status"] in ("exited", "created")
             self.start(existing)

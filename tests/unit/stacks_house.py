@@ -69,7 +69,7 @@ class House:
         assert not watched or self.autoheal == "paused", watched
 
     # What observe and compose do.
-    def observe(self, config: Any, docker: Any, proc: str = "") -> dict[str, Any]:
+    def observe(self, config: Any, docker: Any, proc: str = "", **_: Any) -> dict[str, Any]:
         self.docker.intents = dict(intent.stopped())
         locked = image_lock.read()
         self.docker.images = {
@@ -77,7 +77,7 @@ class House:
             for name, entry in self.config["services"].items()
         }
         refused = vpn_trial.refused(self.config, self.docker.images)
-        return {**self.docker.observation(), "refused": refused}
+        return {**self.docker.observation(), "refused": refused, "at": self.now}
 
     def run_compose(self, arguments: Sequence[str], timeout_seconds: float) -> None:
         words = list(arguments)
@@ -128,6 +128,9 @@ class House:
 
     def remove(self, name: str, grace: int) -> None:
         self.docker.act({"action": "remove", "container": name, "service": name})
+
+    def rename(self, name: str, new: str) -> None:
+        self.docker.act({"action": "rename", "container": name, "service": new})
 
     def networks(self) -> list[dict[str, str]]:
         return [{"Name": "homelab_media_network"}] if self.network else []

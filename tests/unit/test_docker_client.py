@@ -89,6 +89,15 @@ def test_containers_that_vanish_or_are_one_off_are_left_out(
     assert client.called == [{"all": True, "filters": {"label": "io.mediastack.service"}}]
 
 
+def test_containers_of_the_services_that_were_named(docker: Docker, client: FakeClient) -> None:
+    label = "io.mediastack.service"
+    client.listed = [
+        {"Id": "a", "Labels": {label: "sonarr"}},
+        {"Id": "b", "Labels": {label: "plex"}},
+    ]
+    assert docker.containers(services=["sonarr"]) == [{"Id": "a"}]
+
+
 def test_no_socket_is_not_reachable_and_the_message_names_it() -> None:
     with pytest.raises(NotReachable, match="/nowhere/docker.sock"):
         Docker("unix:///nowhere/docker.sock").ping()

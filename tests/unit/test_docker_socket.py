@@ -63,6 +63,17 @@ def test_containers_that_vanish_or_are_one_off_are_left_out(
     assert len(engine.connections) == 1
 
 
+def test_only_containers_of_the_services_that_were_named_are_inspected(
+    engine: EngineServer, docker: DockerSocket
+) -> None:
+    label = "io.mediastack.service"
+    listed = [{"Id": "a", "Labels": {label: "sonarr"}}, {"Id": "b", "Labels": {label: "plex"}}]
+    engine.answers["GET /containers/json"] = (200, listed)
+    engine.answers["GET /containers/a/json"] = (200, {"Id": "a"})
+    assert docker.containers(services=["sonarr"]) == [{"Id": "a"}]
+    assert engine.called() == ["GET /containers/json", "GET /containers/a/json"]
+
+
 def test_a_chunked_answer_is_put_together(engine: EngineServer, docker: DockerSocket) -> None:
     def chunked(handler: Handler) -> None:
         handler.begin_chunks()

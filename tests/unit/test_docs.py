@@ -73,7 +73,7 @@ def unknown_scripts(text: str) -> set[str]:
 def manage_verbs() -> tuple[set[str], set[str]]:
     """The verbs of a stack and of the host, from the script itself."""
     source = (ROOT / "files" / "stack-manage.sh").read_text(encoding="utf-8")
-    found = [re.search(rf"{kind}_VERBS=\((.*?)\)", source) for kind in ("STACK", "HOST")]
+    found = [re.search(rf"{kind}_VERBS=\((.*?)\)", source, re.DOTALL) for kind in ("STACK", "HOST")]
     stack, host = (set(one.group(1).split()) for one in found if one)
     return stack, host
 

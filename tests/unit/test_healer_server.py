@@ -106,9 +106,11 @@ def test_the_socket_is_for_its_owner_alone(door: Door) -> None:
     assert os.stat(door.path).st_mode & 0o777 == 0o600
 
 
-def test_who_is_not_trusted_is_told_so_whatever_he_asks(door: Door, house: Patient) -> None:
+def test_who_is_not_trusted_is_told_so_before_he_asks(door: Door) -> None:
     door.healer._trusted = lambda uid: False
-    assert door.ask(b'{"do":"look"}\n') == {"ok": False, "refused": "not for you"}
+    with door.connect() as connection:
+        assert heard(connection) == {"ok": False, "refused": "not for you"}
+        assert connection.recv(10) == b""
 
 
 def test_a_refused_line_is_answered_and_the_next_one_is_heard(door: Door) -> None:

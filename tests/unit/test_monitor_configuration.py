@@ -76,6 +76,10 @@ def test_with_metrics_it_has_the_loopback_and_nothing_else(tmp_path: Path) -> No
     assert not any(line.startswith("PrivateNetwork") for line in lines)
     assert "RestrictAddressFamilies=AF_UNIX AF_INET" in lines
     assert {"IPAddressDeny=any", "IPAddressAllow=localhost"} <= set(lines)
+    config = built(load(tmp_path, {"monitor": {"metrics_port": 9617}}))[1]
+    (wanted,) = monitor.environment(config["monitor"]).values()
+    ((name, value),) = wanted.items()
+    assert f"Environment={name}={value}" in lines and value == "9617"
 
 
 def test_every_unit_is_in_the_table_of_units_and_carries_the_release(tmp_path: Path) -> None:
@@ -90,7 +94,8 @@ def test_every_unit_is_in_the_table_of_units_and_carries_the_release(tmp_path: P
 def test_a_host_without_gluetun_has_neither_units_nor_account(tmp_path: Path) -> None:
     settings = load(tmp_path, NO_GLUETUN)
     files, config = built(settings)
-    assert config["monitor"] == {} and monitor.sockets(config["monitor"]) == {}
+    assert config["monitor"] == {}
+    assert monitor.sockets({}) == monitor.environment({}) == {}
     names = {name for name, _ in monitor.UNITS}
     assert not names & {one["name"] for one in config["units"]}
     assert not any(f"{UNITS}/{name}" in files for name in names)

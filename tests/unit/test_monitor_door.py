@@ -14,7 +14,7 @@ import pytest
 from door_house import Healer, line, wait
 from monitor_house import House
 
-from mediastack.monitor import door
+from mediastack.monitor import door, firewall
 from mediastack.monitor.door import Door, Ear
 
 
@@ -36,9 +36,50 @@ def test_a_look_is_what_the_healer_says(healer: Healer) -> None:
     there = Door(healer.path)
     look_of(healer, House().look())
     assert there.look(False) == House().look()
-    assert there.look(True) is not None
-    assert healer.asked == [{"do": "look"}, {"do": "look", "firewall": True}]
+    assert there.look(False) is not None
+    assert healer.asked == [{"do": "look"}, {"do": "look"}]
     assert len(healer.connections) == 1
+
+
+def test_a_look_does_not_wait_for_the_packet_filter_but_is_told_of_it(healer: Healer) -> None:
+    docker, there = House(), Door(healer.path)
+
+    def slow(request: Any) -> bytes:
+        if request.get("firewall"):
+            time.sleep(0.3)
+        return line({"ok": True, "look": docker.look()})
+
+    def look() -> Any:
+        found = there.look(True)
+        assert found is not None
+        return found["firewall"]
+
+    healer.answer = slow
+    started = time.monotonic()
+    assert look() is None and look() is None
+    assert time.monotonic() - started < 0.2
+    # The end of the probe wakes the loop, and is no result of an act.
+    wait(lambda: _readable(there.ended))
+    assert there.results() == []
+    assert look() is True
+    assert [one.get("firewall") for one in healer.asked].count(True) == 1
+    # Another run of Gluetun is another packet filter.
+    docker.now += 1.0
+    docker.start_owner()
+    assert look() is None
+
+
+def test_what_is_known_of_the_packet_filter_grows_old(
+    healer: Healer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = Door(healer.path)
+    look_of(healer, House().look())
+    there.look(True)
+    wait(lambda: _readable(there.ended))
+    monkeypatch.setattr(firewall, "AGAIN_SECONDS", 1e6)
+    assert there.look(True)["firewall"] is True  # type: ignore[index]
+    monkeypatch.setattr(firewall, "KNOWN_SECONDS", 0.0)
+    assert there.look(True)["firewall"] is None  # type: ignore[index]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +172,8 @@ def test_a_message_waits_for_a_healer_but_not_for_one_that_refuses_it(healer: He
     healer.answer = lambda request: line({"ok": False, "unknown": "disk full"})
     assert not there.tell({"number": 1, "kind": "held"})
     healer.answer = lambda request: line({"ok": False, "refused": "unknown kind"})
-    assert there.tell({"number": 1, "kind": "held"})
+    taken = [there.tell({"number": 1, "kind": "held"}) for _ in range(door.REFUSALS)]
+    assert taken == [False, False, True]
 
 
 @pytest.mark.parametrize(

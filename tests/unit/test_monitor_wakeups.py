@@ -88,6 +88,16 @@ def test_a_signal_that_was_sent_to_a_container_wakes_nobody(loop: Loop, healer: 
     assert woken.event_at is None
 
 
+def test_what_an_act_of_ours_does_wakes_nobody(loop: Loop, healer: Healer) -> None:
+    # Nine starts would be nine looks, and the one that matters would have to wait for them.
+    started = time.monotonic()
+    healer.say({"event": "start", "service": "sonarr", "at": 1.0})
+    loop.wakes.wait(0.2, ["sonarr", "radarr"])
+    assert time.monotonic() - started >= 0.2
+    healer.say({"event": "die", "service": "gluetun", "at": 2.0})
+    assert loop.wakes.wait(5.0, ["sonarr", "radarr"]).event_at == 2.0
+
+
 def test_the_end_of_a_process_wakes_at_once_without_docker(
     loop: Loop, healer: Healer, child: subprocess.Popen[bytes]
 ) -> None:
@@ -184,3 +194,4 @@ def test_a_socket_that_comes_later_is_found(tmp_path: Path) -> None:
 def test_pids_of_a_look_are_those_of_its_containers() -> None:
     look: Any = {"services": {"a": {"pid": 5}, "b": {"pid": 0}, "c": {"pid": None}}}
     assert wakeups.pids(look) == [5, 0]
+    assert wakeups.pids(look, ["a"]) == [0]

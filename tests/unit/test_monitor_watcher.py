@@ -77,6 +77,11 @@ class FakeHouse:
     def hearing(self) -> bool:
         return self.hears
 
+    def restart(self) -> None:
+        """Gluetun starts anew, a moment later than before."""
+        self.docker.now += 10.0
+        self.docker.start_owner()
+
     def did(self, what: str) -> list[Any]:
         return [entry[1:] for entry in self.diary if entry[0] == what]
 
@@ -140,7 +145,7 @@ def test_an_act_under_way_is_not_started_again(house: FakeHouse) -> None:
     assert len(house.did("act")) == 1
     house.end(*house.did("act")[0])
     house.docker.stop("qbittorrent", "sonarr", "radarr")
-    house.docker.start_owner()
+    house.restart()
     watcher.make_pass()
     house.seconds += 3
     watcher.make_pass()
@@ -178,7 +183,7 @@ def test_killed_anywhere_it_goes_on_and_counts_the_cascade_once(
 ) -> None:
     watcher = settled(house)
     before = len(house.kept()["cascades"])
-    house.docker.start_owner()
+    house.restart()
     house.killed_in, house.resume = killed_in, killed_in == "granted"
     with pytest.raises(Killed):
         for _ in range(5):
@@ -233,7 +238,7 @@ def test_a_request_is_taken_away_only_when_the_state_that_heeds_it_is_kept(
 
 def test_the_firewall_is_asked_for_when_step_wants_to_know(house: FakeHouse) -> None:
     watcher = settled(house)
-    house.docker.start_owner()
+    house.restart()
     watcher.make_pass()
     watcher.make_pass()
     assert house.did("look") == [(False,), (True,)]
@@ -255,7 +260,7 @@ def test_each_decision_is_recorded_with_the_time_of_its_event(house: FakeHouse) 
 
 def test_a_reboot_and_a_lost_clock_do_not_bring_cascades_back(house: FakeHouse) -> None:
     watcher = settled(house)
-    house.docker.start_owner()
+    house.restart()
     watcher.make_pass()
     kept = house.kept()
     at = kept["cascades"][-1]["at"]

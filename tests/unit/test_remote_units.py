@@ -145,6 +145,25 @@ def test_the_release_is_read_from_the_running_process(
         sleeper.communicate(b"\n")
 
 
+@pytest.mark.parametrize(
+    ("port", "told"),
+    [("0", {}), ("9617", {"mediastack-keeper.service": "runs with other settings"})],
+)
+def test_settings_that_are_in_the_unit_are_read_from_the_running_process(
+    system: Callable[..., Systemctl],
+    monkeypatch: pytest.MonkeyPatch,
+    port: str,
+    told: dict[str, str],
+) -> None:
+    started = {"MEDIASTACK_RELEASE": "0.1.0+new", "PORT": "0"}
+    monkeypatch.setattr(units, "running_with", lambda _, name: started.get(name, ""))
+    called = system({**GOOD, "MainPID": "1"}, TIMER, HELPER).calls
+    spec = {**SPEC, "environment": {"mediastack-keeper.service": {"PORT": port}}}
+    assert {one["path"]: one["problem"] for one in units.check(spec)} == told
+    units.apply(spec)
+    assert called[1:] == ([["restart", "mediastack-keeper.service"]] if told else [])
+
+
 def test_a_process_that_is_gone_has_no_release() -> None:
     assert units.running_release(2**22 + 1) == ""
     assert units.running_release(os.getpid()) == ""

@@ -122,6 +122,25 @@ def test_a_container_that_docker_refuses_to_start_is_given_up_after_a_few_attemp
     assert len(failures) == stacks.ATTEMPTS
 
 
+def test_what_a_killed_recreate_left_is_waited_for_and_then_renamed(house: House) -> None:
+    house.apply()
+    sonarr = house.docker.get("sonarr")
+    assert sonarr
+    sonarr.update(name="0123456789ab_sonarr", status="created", created_at=house.now)
+    began = house.now
+    # Without waiting it is left alone: a Compose may be at work.
+    assert house.apply(wait=False).done == []
+    house.config["limits"]["health_wait_seconds"] = 100
+    outcome = house.apply()
+    assert [(act["action"], act["service"]) for act in outcome.done] == [
+        ("rename", "sonarr"),
+        ("start", "sonarr"),
+    ]
+    assert 60 <= house.now - began < 70
+    assert house.statuses()["sonarr"] == "running"
+    assert [entry["outcome"] for entry in ledger.read(2, "sonarr")] == ["renamed", "started"]
+
+
 def test_files_of_an_unfinished_deploy_are_not_acted_on(house: House) -> None:
     house.apply()
     house.config["services"]["plex"]["config_hash"] = "hash-of-tomorrow"

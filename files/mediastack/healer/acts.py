@@ -15,7 +15,7 @@ from typing import Any
 from mediastack import acts, journal, lock, observe, plan, stacks
 from mediastack.docker_client import DockerError, NotReachable
 from mediastack.docker_engine import Engine
-from mediastack.healer.look import ACTOR, Facts, facts
+from mediastack.healer.look import ACTOR, Facts, facts, names
 from mediastack.monitor import namespaces
 
 Failed = dict[str, str]
@@ -35,7 +35,7 @@ def hold(config: dict[str, Any], docker: Engine, services: Sequence[str]) -> Fai
     They stay written down as stopped by us until they run again.
     """
     with lock.hold(ACTOR, "stopping what Gluetun left behind", wait_seconds=0.0):
-        seen = facts(config, observe.observe(config, docker))
+        seen = facts(config, observe.observe(config, docker, services=names(config)))
         owner = seen[plan.owner_name(config)]
         stranded = [
             name
@@ -60,7 +60,7 @@ def revive(config: dict[str, Any], docker: Engine, services: Sequence[str]) -> F
 def restart(config: dict[str, Any], docker: Engine, services: Sequence[str]) -> Failed:
     """Restart those that are wanted, unhealthy now, and in the right namespace."""
     with lock.hold(ACTOR, "restarting what is unhealthy", wait_seconds=0.0):
-        seen = facts(config, observe.observe(config, docker))
+        seen = facts(config, observe.observe(config, docker, services=names(config)))
         owner = plan.owner_name(config)
         sick = [
             name

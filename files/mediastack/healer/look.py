@@ -20,7 +20,6 @@ from mediastack.docker_socket import DockerSocket
 
 ACTOR = "monitor"
 SCHEMA = 1
-BOOT_ID = "/proc/sys/kernel/random/boot_id"
 FIREWALL_SECONDS = 5.0
 # Gluetun takes the first of these that its kernel can do; the others then show nothing of it.
 FIREWALL_COMMAND = (
@@ -52,8 +51,8 @@ def look(config: dict[str, Any], docker: DockerSocket, *, firewall: bool) -> dic
     DockerError, OSError."""
     began = time.time()
     quiet = lock.holder() is None
-    observation = observe.observe(config, docker)
     group = names(config)
+    observation = observe.observe(config, docker, services=group)
     holder = lock.holder()
     undecided = _whose_stops(docker, observation, group, began, quiet and holder is None)
     services = facts(config, observation)
@@ -128,10 +127,14 @@ def free(path: str) -> float | None:
     return None
 
 
-def boot(path: str = BOOT_ID) -> str:
-    """Return the present boot's name."""
-    with open(path, encoding="ascii") as stream:
-        return stream.read().strip()
+def boot(proc: str = "/proc") -> str:
+    """Return the present boot's name: the kernel's, and the start of its first process, which is
+    another one when it is a container that was started again."""
+    with open(f"{proc}/sys/kernel/random/boot_id", encoding="ascii") as stream:
+        kernel = stream.read().strip()
+    with open(f"{proc}/1/stat", encoding="utf-8") as stream:
+        started = stream.read().rpartition(")")[2].split()[19]
+    return f"{kernel} {started}"
 
 
 def _whose_stops(

@@ -18,17 +18,21 @@ import time
 from collections import deque
 from typing import Any
 
+from mediastack.monitor.firewall import Firewall
 from mediastack.monitor.state import Act, Look, Message, Result
 
 SOCKET = "/run/mediastack-healer/healer.sock"
 LOOK_SECONDS = 10.0
 ACT_SECONDS = 900.0
 CONNECT_SECONDS = 5.0
+# A healer that has too many connections refuses, too; not for long.
+REFUSALS = 3
 MAXIMUM_BYTES = 64 * 1024
 SCHEMA = 1
 # What step goes by; a look without any of it is no look.
 OF_A_LOOK = frozenset(
     ("owner", "boot", "services", "actions", "undecided", "busy", "data", "settings")
+    + ("firewall", "disk_free")
 )
 OF_A_SERVICE = frozenset(
     ("status", "id", "name", "health", "health_check", "netns", "network_mode", "started_at")
@@ -48,24 +52,26 @@ class Door:
         self._connection: socket.socket | None = None
         self._ended: deque[Result] = deque()
         self._said = ""
+        self._refusals = 0
+        self._firewall = Firewall(self._probe, lambda: _say(self._ending))
         # A byte per act that has ended.
         self.ended, self._ending = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def look(self, firewall: bool) -> Look | None:
-        """Return what is, None when nobody knows."""
-        request: dict[str, Any] = {"do": "look"}
-        if firewall:
-            request["firewall"] = True
+        """Return what is, None when nobody knows.
+
+        With `firewall` what a probe of this owner has lately told of its packet filter is in it,
+        and the next probe is under way, whose end wakes the loop: a look does not wait for it.
+        """
         try:
-            answer = self._ask(request)
-            if answer.get("ok") is not True:
-                raise Unknown(_words(answer))
-            look = checked(answer.get("look"))
+            look = looked(self._ask({"do": "look"}))
         except Unknown as error:
             self._complain(f"no look: {error}")
             return None
         self._said = ""
-        return look
+        if not firewall:
+            return look
+        return {**look, "firewall": self._firewall.of(look)}
 
     def tell(self, message: Message) -> bool:
         """Hand one message over; return whether the healer has it, or can never take it."""
@@ -74,11 +80,15 @@ class Door:
         except Unknown as error:
             self._complain(f"a message waits: {error}")
             return False
-        if "refused" in answer:
-            # The same again would be refused again, and all others would wait behind it.
-            print(f"mediastack monitor: a message is lost: {_words(answer)}", file=sys.stderr)
-            return True
-        return answer.get("ok") is True
+        if "refused" not in answer:
+            return answer.get("ok") is True
+        self._refusals += 1
+        if self._refusals < REFUSALS:
+            return False
+        # It will be refused for ever, and all others would wait behind it.
+        print(f"mediastack monitor: a message is lost: {_words(answer)}", file=sys.stderr)
+        self._refusals = 0
+        return True
 
     def act(self, act: Act) -> None:
         """Start an act in a thread of its own; its result comes through `results`."""
@@ -112,7 +122,15 @@ class Door:
                 "unknown": unknown,
             }
         )
-        os.write(self._ending, b"\0")
+        _say(self._ending)
+
+    def _probe(self) -> Look | None:
+        """Look at the packet filter, too; that takes a command inside the owner's container."""
+        try:
+            with connected(self._path) as connection:
+                return looked(ask(connection, {"do": "look", "firewall": True}, LOOK_SECONDS))
+        except (Unknown, OSError):
+            return None
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Ask over the shared connection, which is a new one after anything went wrong."""
@@ -230,6 +248,13 @@ def ask(connection: socket.socket, request: dict[str, Any], seconds: float) -> d
     return _object(received)
 
 
+def looked(answer: dict[str, Any]) -> Look:
+    """Return the look in an answer. Raise Unknown."""
+    if answer.get("ok") is not True:
+        raise Unknown(_words(answer))
+    return checked(answer.get("look"))
+
+
 def checked(look: Any) -> Look:
     """Return a look in which everything is that step goes by. Raise Unknown."""
     if not isinstance(look, dict) or look.get("schema") != SCHEMA or not look.keys() >= OF_A_LOOK:
@@ -241,6 +266,12 @@ def checked(look: Any) -> Look:
         if not isinstance(one, dict) or not one.keys() >= OF_A_SERVICE:
             raise Unknown(f"the look does not say enough of {name}")
     return look
+
+
+def _say(pipe: int) -> None:
+    # Full is as good as one more byte.
+    with contextlib.suppress(BlockingIOError):
+        os.write(pipe, b"\0")
 
 
 def _object(line: bytes) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from mediastack.monitor.door import Ear
@@ -82,8 +82,11 @@ class Wakeups:
             else:
                 self._poller.register(self._pidfds[pid], select.POLLIN)
 
-    def wait(self, seconds: float) -> Woken:
-        """Return when something stirs, at the latest after so many seconds."""
+    def wait(self, seconds: float, expected: Collection[str] = ()) -> Woken:
+        """Return when something stirs, at the latest after so many seconds.
+
+        `expected`: services whose events wake nobody, since an act of ours makes them.
+        """
         until = time.monotonic() + seconds
         event_at: float | None = None
         while True:
@@ -105,7 +108,7 @@ class Wakeups:
                 self._dead.add(pid)
                 self._stirred = True
             if self._listening in ready:
-                event_at = self._hear(event_at)
+                event_at = self._hear(event_at, expected)
             if self._ended in ready:
                 # The byte is left to whoever takes the result; so no more polling now.
                 break
@@ -115,10 +118,10 @@ class Wakeups:
         self._stirred = False
         return Woken(False, event_at)
 
-    def _hear(self, event_at: float | None) -> float | None:
-        """Take what the ear heard; return the first time of an event, if there was one before."""
+    def _hear(self, event_at: float | None, expected: Collection[str]) -> float | None:
+        """Take what the ear heard; return the first time of an event, `event_at` if it has one."""
         for event in self._ear.events():
-            if event.get("event") in NOT_WORTH_WAKING:
+            if event.get("event") in NOT_WORTH_WAKING or event.get("service") in expected:
                 continue
             self._stirred = True
             at = event.get("at")
@@ -140,9 +143,13 @@ class Wakeups:
         os.close(descriptor)
 
 
-def pids(look: Any) -> list[int]:
-    """Return the first processes of the containers in a look."""
-    return [one["pid"] for one in look["services"].values() if isinstance(one["pid"], int)]
+def pids(look: Any, expected: Collection[str] = ()) -> list[int]:
+    """Return the first processes of the containers in a look, but for expected services."""
+    return [
+        one["pid"]
+        for name, one in look["services"].items()
+        if isinstance(one["pid"], int) and name not in expected
+    ]
 
 
 def signals_as_bytes() -> int:

@@ -182,13 +182,16 @@ def main(arguments: list[str]) -> int:
     ready = "READY=1\n"
     while True:
         seconds = watcher.make_pass(event_at)
+        acting = watcher.state["acting"]
+        # What an act does to these is told by its end.
+        expected = acting["services"] if acting else ()
         if watcher.look is not None:
-            wakes.watch(wakeups.pids(watcher.look))
+            wakes.watch(wakeups.pids(watcher.look, expected))
         house.was_here()
         shown()
         host.systemd(f"{ready}WATCHDOG=1\nSTATUS={status(watcher)}")
         ready = ""
-        woken = wakes.wait(min(seconds, longest))
+        woken = wakes.wait(min(seconds, longest), expected)
         if woken.end:
             watcher.close()
             sys.stderr.flush()
