@@ -1,0 +1,204 @@
+"""The simulated world as the watcher's house, and the watcher's life in it: passes, wakes, deaths."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from checks.monitor_healer import Healer
+from checks.monitor_world import OWNER, Killed, World
+from mediastack.docker_client import NotReachable
+from mediastack.monitor import wakeups, watcher
+from mediastack.monitor import step as core
+
+RESTART_SECONDS = 2.3  # systemd's RestartSec, and Python's start
+LOOK_TIMEOUT_SECONDS = 10.0
+
+
+class House:
+    """What watcher.House asks for."""
+
+    def __init__(self, world: World, healer: Healer) -> None:
+        self._world, self._healer = world, healer
+        self._results: list[dict[str, Any]] = []
+        self._alive = True
+        self.wall_clock = world.wall
+
+    def end(self) -> None:
+        """The monitor is gone: what it had asked for answers nobody."""
+        self._alive = False
+
+    def boottime(self) -> tuple[str, float]:
+        """The boot's name, and CLOCK_BOOTTIME."""
+        return self._world.boot, self._world.boottime()
+
+    def load(self) -> dict[str, Any]:
+        """What was saved last."""
+        return copy.deepcopy(self._world.disk)
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Keep it. Raise OSError when the disk is full."""
+        world = self._world
+        world.call(0.0002, 0.002)
+        if world.full:
+            raise OSError(28, "No space left on device")
+        world.disk = state
+        world.note(
+            "saved",
+            cascades=[one["at"] for one in state["cascades"]],
+            steady=state["steady"]["steady"],
+            pause=state["pause"],
+            resumed=state["resumed_at"],
+            numbers=[one["number"] for one in state["outbox"]],
+        )
+
+    def requests(self) -> dict[str, bool]:
+        """Whether the user's file is there."""
+        return {"resume": self._world.resume_file}
+
+    def granted(self, requests: dict[str, bool]) -> None:
+        """Take the user's file away."""
+        self._world.call(0.0001, 0.0005)
+        if requests["resume"]:
+            self._world.resume_file = False
+
+    def look(self, firewall: bool) -> dict[str, Any] | None:
+        """What is, or None."""
+        world = self._world
+        world.call(0.002, 0.008)
+        if world.docker.mode == "hang":
+            world.call(LOOK_TIMEOUT_SECONDS, LOOK_TIMEOUT_SECONDS)
+        look = None
+        if self._healer.alive and not world.docker.mode:
+            try:
+                look = self._healer.look(firewall=firewall)
+            except NotReachable:
+                look = None
+        owner = world.docker.get(OWNER)
+        ready = look is not None and owner is not None and owner.status == "running"
+        ready = ready and owner is not None and owner.health == "healthy" and owner.firewall
+        world.note("looked", known=look is not None, ready=ready)
+        if look is not None:
+            world.watched_pids = {one["pid"] for one in look["services"].values() if one["pid"]}
+        world.call(0.0005, 0.003)
+        return look
+
+    def act(self, act: dict[str, Any]) -> None:
+        """Ask the healer; its answer comes later, or nobody is there."""
+        world = self._world
+        world.call(0.0001, 0.001)
+        verb, services = act["verb"], list(act["services"])
+        world.note("asked", verb=verb, services=services)
+
+        def reply(result: dict[str, Any]) -> None:
+            if self._alive:
+                self._results.append(result)
+                world.note("answered")
+                world.wake("answer")
+
+        if self._healer.alive:
+            self._healer.ask(verb, services, reply)
+        else:
+            nobody = {"failed": {}, "busy": "", "unknown": "nobody there"}
+            world.after(0.001, lambda: reply({"verb": verb, "services": services, **nobody}))
+
+    def results(self) -> list[dict[str, Any]]:
+        """What has ended."""
+        ended, self._results = self._results, []
+        return ended
+
+    def tell(self, message: dict[str, Any]) -> bool:
+        """Hand it over, if somebody is there."""
+        self._world.call(0.0003, 0.002)
+        taken = self._healer.alive
+        if taken:
+            self._healer.tell(copy.deepcopy(message))
+        self._world.call(0.0001, 0.001)
+        return taken
+
+    def hearing(self) -> bool:
+        """Whether it believes that it would hear of events."""
+        return self._healer.alive and self._world.delivery != "cut"
+
+
+class Life:
+    """The monitor from systemd's view: started, waiting, killed, started again."""
+
+    def __init__(self, world: World, healer: Healer) -> None:
+        self.world, self.healer = world, healer
+        self.passes = self.kills = 0
+        self._house = House(world, healer)
+        self._worker: watcher.Watcher | None = None
+        self._woken, self._next = False, 0.0
+        self._credit, self._credited_at = wakeups.PASSES_AT_ONCE, 0.0
+        world.wake = self._wake
+
+    def _wake(self, why: str) -> None:
+        if why not in wakeups.NOT_WORTH_WAKING:
+            self._woken = True
+
+    def until(self, moment: float) -> None:
+        """Go on living until then."""
+        world = self.world
+        while world.now < moment:
+            try:
+                if self._worker is None:
+                    self._start()
+                self._wait(moment)
+                if world.now < moment:
+                    self._pass()
+            except Killed:
+                self._die()
+
+    def _start(self) -> None:
+        world = self.world
+        self._house = House(world, self.healer)
+        self._worker = watcher.Watcher(self._house, core.step)
+        self._next = world.now
+        world.monitor_alive = True
+        world.note("monitor", alive=True)
+
+    def _die(self) -> None:
+        world = self.world
+        self.kills += 1
+        self._house.end()
+        self._worker = None
+        world.watched_pids = set()
+        world.monitor_alive = False
+        world.note("monitor", alive=False)
+        world.advance(world.now + RESTART_SECONDS)
+        while not world.on:
+            world.advance(world.now + 1.0)
+        world.must_die, world.kill_in = False, None
+
+    def _pass(self) -> None:
+        world, worker = self.world, self._worker
+        if worker is None:
+            return
+        self._woken = False
+        seconds = worker.make_pass(None)
+        self.passes += 1
+        gone = world.watched_pids - {one.pid for one in world.docker.containers.values()}
+        self._woken = self._woken or bool(gone)
+        self._next = world.now + seconds
+        world.poke()
+
+    def _wait(self, moment: float) -> None:
+        """As wakeups.Wakeups.wait."""
+        world = self.world
+        while world.now < min(self._next, moment):
+            until = min(self._next, moment)
+            if self._woken:
+                refilled = (world.now - self._credited_at) * wakeups.PASSES_PER_SECOND
+                self._credit = min(wakeups.PASSES_AT_ONCE, self._credit + refilled)
+                self._credited_at = world.now
+                missing = max(0.0, 1.0 - self._credit) / wakeups.PASSES_PER_SECOND
+                self._next = min(self._next, world.now + missing + 0.0005)
+                self._credit = max(0.0, self._credit - 1.0)
+                self._woken = False
+                continue
+            following = world.heap[0][0] if world.heap else until
+            world.advance(min(max(following, world.now), until))
+            if world.must_die or not world.on:
+                world.must_die = False
+                raise Killed
