@@ -17,7 +17,7 @@ import distributions
 import host_configuration
 import layout
 import render
-from mediastack import doctor_wall, probes
+from mediastack import doctor_wall, probes, wall_endpoints
 from service import Service
 from settings import Settings, enabled
 
@@ -175,4 +175,5 @@ def question(expected: Expected) -> dict[str, Any]:
         else "",
         "lock": f"{config['paths']['runtime']}/stack.lock",
         "wall": list(doctor_wall.LIST),
+        "servers": ["cat", wall_endpoints.path(config["paths"]["state"])],
     }

@@ -14,7 +14,7 @@ import pytest
 import wall_netns
 from wall_netns import House, listed
 
-from mediastack import wall_rules
+from mediastack import wall_compare
 
 reason = wall_netns.problem()
 pytestmark = [
@@ -112,11 +112,11 @@ def test_a_flushed_ruleset_is_mended_within_a_second_and_told_once(daemon: dict[
 def test_any_damage_is_mended_within_a_second(daemon: dict[str, Any], damage: str) -> None:
     house, state = daemon["house"], daemon["state"]
     wait(lambda: outcomes(state) == ["built"])
-    whole = wall_rules.normal((listed(house) or {})["nftables"])
+    whole = wall_compare.normal((listed(house) or {})["nftables"])
     house.run("host", "nft", damage)
 
     def is_whole() -> bool:
-        return wall_rules.normal((listed(house) or {"nftables": []})["nftables"]) == whole
+        return wall_compare.normal((listed(house) or {"nftables": []})["nftables"]) == whole
 
     assert wait(is_whole) < 1.0
     wait(lambda: "mended" in outcomes(state))
