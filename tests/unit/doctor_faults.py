@@ -249,7 +249,6 @@ FAULTS: list[tuple[str, str, str, Fault]] = [
     ("wall", WALL, "endpoint_ports lacks 51820", emptied("endpoint_ports")),
     ("wall", WALL, "bridges lacks br-abcdef012345", emptied("bridges")),
     ("wall", WALL, "servers_ipv4 lacks 198.51.100.10", emptied("servers_ipv4")),
-    ("wall", SERVERS, "any address", put("wall", "known", value={})),
     ("wall", SERVERS, "not JSON", put("wall", "unread", value="servers.json is not JSON")),
     ("wall", SERVERS, "1 of Gluetun's", put("wall", "found", value={"protonvpn": ["1.2.3.4"]})),
     (

@@ -45,6 +45,28 @@ def test_way_of_a_gluetun_that_is_still_to_be_recreated_is_as_it_should_be() -> 
     assert "endpoint_ports lacks 1637" in finding.problem
 
 
+def test_wall_that_knows_no_servers_is_told_with_its_reason_and_as_what_it_is() -> None:
+    facts = house.facts()
+    facts["wall"] |= {"known": {}, "found": {}, "unread": ""}
+    for one in facts["wall"]["listed"]["nftables"]:
+        if one.get("set", {}).get("name", "").startswith("servers_"):
+            one["set"].pop("elem", None)
+        if one.get("set", {}).get("name") == "unlisted_ports":
+            one["set"]["elem"] = [51820]
+    table, servers = doctor_wall.stands(house.config(), facts)
+    assert table.ok
+    assert "no list with servers of protonvpn" in servers.problem
+    assert "any address" in servers.problem
+    facts["wall"]["unread"] = "servers.json is not JSON"
+    assert "not JSON" in doctor_wall.stands(house.config(), facts)[1].problem
+
+
+def test_custom_endpoint_has_no_list_to_ask_for() -> None:
+    config = house.config()
+    config["vpn"] = {"provider": "custom", "endpoints": [{"address": "198.51.100.7", "port": 5}]}
+    assert doctor_wall.servers(config, {"known": {}, "found": {}, "unread": ""}) == []
+
+
 @pytest.mark.parametrize(
     ("have", "problem"),
     [(["fe80::1"], ""), ([], "whom the host asks"), (None, "whom"), (["9.9.9.9"], "9.9.9.9")],

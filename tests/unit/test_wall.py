@@ -61,7 +61,7 @@ class Kernel:
             raise nft.NftError(self.refuses)
         self.loads += 1
         added = [one["add"] for one in ruleset["nftables"] if "add" in one]
-        objects = [one for one in added if "table" not in one]
+        objects = copy.deepcopy([one for one in added if "table" not in one])
         self.table = {"nftables": objects[: len(objects) // 2] if self.forgets else objects}
 
 
@@ -331,14 +331,12 @@ def test_set_that_was_emptied_or_widened_is_mended_with_an_alarm(
 ) -> None:
     gluetun_writes(tmp_path, protonvpn=["198.51.100.10"])
     keeper.look()
-    before = copy.deepcopy(kernel.table)
+    before = elements(kernel, name)
     assert kernel.table is not None
-    victim = next(
-        o["set"] for o in kernel.table["nftables"] if o.get("set", {}).get("name") == name
-    )
-    victim["elem"] = change
+    sets = [one["set"] for one in kernel.table["nftables"] if "set" in one]
+    next(one for one in sets if one["name"] == name)["elem"] = change
     keeper.look()
-    assert kernel.table == before
+    assert elements(kernel, name) == before
     assert messages(tmp_path) == ["The second wall was damaged"]
 
 
