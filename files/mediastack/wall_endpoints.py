@@ -98,8 +98,8 @@ class Lists:
         return now != self._read or bool(again)
 
     def read(self, directory: str, providers: Iterable[str]) -> dict[str, list[str]]:
-        """Return what the list says, "" of problems; {} with one. Takes a while: not in a loop
-        that has to mend."""
+        """Return what the list says, {} when it cannot be read; `problem` says why. Takes a moment
+        for thousands of servers: not for the loop that has to mend."""
         wanted = tuple(sorted(providers))
         # Taken before: what is written meanwhile is another list.
         mark = endpoint_list.stamp(directory, wanted)
@@ -107,6 +107,8 @@ class Lists:
             found, problem = endpoint_list.read_apart(directory, wanted), ""
         except endpoint_list.ListError as error:
             found, problem = {}, str(error)
+            if endpoint_list.stamp(directory, wanted) != mark:
+                return {}  # half written; the next tick reads the whole one
         if problem and problem != self.problem:
             print(f"mediastack wall: {problem}; going by the last good list", file=sys.stderr)
         self.problem, self._read = problem, (directory, wanted, mark)

@@ -111,8 +111,29 @@ def test_list_is_read_once_and_a_broken_one_again_after_a_while_and_told_once(
         assert not lists.due(str(tmp_path), P)
         now[0] += wall_endpoints.RETRY_SECONDS + 1
     assert capsys.readouterr().err.count("not JSON") == 1
+    assert "not JSON" in lists.problem
     (tmp_path / "servers.json").write_text("{}")
     assert lists.read(str(tmp_path), P) == {}
     now[0] += wall_endpoints.RETRY_SECONDS + 1
     assert not lists.due(str(tmp_path), P)
     assert lists.due(str(tmp_path), ["ivpn"])
+
+
+def test_list_that_is_being_written_is_no_problem_and_read_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lists = Lists(str(tmp_path / "known.json"))
+    listed = tmp_path / "servers.json"
+    listed.write_text("{")
+
+    def meanwhile(*_: Any) -> Any:
+        listed.write_text("{}")
+        raise endpoint_list.ListError("is not JSON")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(endpoint_list, "read_apart", meanwhile)
+        assert lists.read(str(tmp_path), P) == {}
+    assert lists.problem == capsys.readouterr().err == ""
+    assert lists.due(str(tmp_path), P)
+    lists.read(str(tmp_path), P)
+    assert not lists.due(str(tmp_path), P)
