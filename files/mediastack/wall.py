@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
     _say_ready()
     last = time.monotonic()
     with ThreadPoolExecutor(2) as worker:
-        asked = worker.submit(ask, keeper.config)
+        asked, asked_at, stirred = worker.submit(ask, keeper.config), last, False
         lists: Future[dict[str, list[str]]] | None = None
         while True:
             woken = {fd for fd, _ in poller.poll(TICK_SECONDS * 1000)}
@@ -72,6 +72,8 @@ def main(arguments: list[str]) -> int:
             if heard is not None and heard.fileno() in woken:
                 time.sleep(SETTLE_SECONDS)
                 ours = nft.drain(heard, wall_rules.TABLE)
+                # Docker changes its own when a network or a container comes.
+                stirred = True
             if ours:
                 time.sleep(max(0.0, last + SHORTEST_PAUSE_SECONDS - time.monotonic()))
             news = take(asked, keeper.take)
@@ -82,12 +84,18 @@ def main(arguments: list[str]) -> int:
                 lists = worker.submit(keeper.lists.read, *keeper.where())
                 lists.add_done_callback(lambda _: os.write(wake, b"\0"))
             due = time.monotonic() - last >= (PASS_SECONDS if heard else UNHEARD_SECONDS)
+            if stirred and asked.done() and time.monotonic() - asked_at >= UNHEARD_SECONDS:
+                asked, asked_at, stirred = (
+                    worker.submit(ask, keeper.config),
+                    time.monotonic(),
+                    False,
+                )
             if not (ours or reading in woken or due or news or keeper.is_outdated()):
                 continue
             last = time.monotonic()
             keeper.look()
             if asked.done():
-                asked = worker.submit(ask, keeper.config)
+                asked, asked_at, stirred = worker.submit(ask, keeper.config), last, False
 
 
 def ask(config: dict[str, Any] | None) -> wall_state.Seen | None:
