@@ -83,13 +83,10 @@ def main(arguments: list[str]) -> int:
             if lists is None and keeper.lists.due(*keeper.where()):
                 lists = worker.submit(keeper.lists.read, *keeper.where())
                 lists.add_done_callback(lambda _: os.write(wake, b"\0"))
-            due = time.monotonic() - last >= (PASS_SECONDS if heard else UNHEARD_SECONDS)
-            if stirred and asked.done() and time.monotonic() - asked_at >= UNHEARD_SECONDS:
-                asked, asked_at, stirred = (
-                    worker.submit(ask, keeper.config),
-                    time.monotonic(),
-                    False,
-                )
+            now = time.monotonic()
+            due = now - last >= (PASS_SECONDS if heard else UNHEARD_SECONDS)
+            if stirred and asked.done() and now - asked_at >= UNHEARD_SECONDS:
+                asked, asked_at, stirred = worker.submit(ask, keeper.config), now, False
             if not (ours or reading in woken or due or news or keeper.is_outdated()):
                 continue
             last = time.monotonic()
