@@ -98,9 +98,12 @@ def _open(state: State, look: Look, seen: Group, now: float) -> bool:
 
 def _go_on(state: State, look: Look, seen: Group, now: float) -> Act | None:
     episode, settings = state["episode"], look["settings"]
-    if not seen.away or (episode["attempts"] >= ATTEMPTS_BEFORE_NOTICE and seen.home):
-        # Those that come back and do not stay are single services' ills.
+    if not seen.away:
         _verify(state, seen, now, settings)
+        return None
+    if episode["attempts"] >= ATTEMPTS_BEFORE_NOTICE and seen.home:
+        # Those that come back and do not stay are single services' ills.
+        _settle(state, seen, now)
         return None
     if not seen.ready or now < episode["next"]:
         return None
@@ -138,6 +141,12 @@ def _verify(state: State, seen: Group, now: float, settings: Any) -> None:
         return
     if group.sick(seen) and patient:
         return
+    _settle(state, seen, now)
+
+
+def _settle(state: State, seen: Group, now: float) -> None:
+    """The group is where it belongs; what is left is single services' matter."""
+    episode = state["episode"]
     state["settled"] = seen.incarnation
     kind = "episode_done" if episode["counted"] else "episode_done_uncounted"
     seconds = now - episode["since"]
