@@ -25,7 +25,7 @@ DROP_IN = f"/run/systemd/system/{HEALER}.d/check.conf"
 LISTENING_SECONDS = 15.0
 CUT_SECONDS = 2.0
 CALM_SECONDS = 4.0
-HITS = ("restart", "restart", "restart")
+HITS = ("restart", "restart")
 
 
 def play(

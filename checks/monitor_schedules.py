@@ -10,8 +10,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from checks import box, leak_operations, runtime
+from checks import box, runtime
 from checks.box import Host
+from checks.leak_operations import COMPOSE
 from checks.monitor_seen import OWNER, dependents
 
 MONITOR, HEALER = "mediastack-monitor.service", "mediastack-healer.service"
@@ -70,10 +71,10 @@ def sequence(choices: random.Random, count: int, reboots: bool = True) -> list[S
         made(choices, "recreate", "none"),
     ]
     while len(found) < count:
-        hits = shuffled(choices, HITS)
-        for hit, complication in zip(hits, shuffled(choices, COMPLICATIONS), strict=False):
-            # A machine that goes down takes both along.
-            found.append(made(choices, hit, "none" if hit == "reboot" else complication))
+        more = shuffled(choices, COMPLICATIONS)
+        for hit in shuffled(choices, HITS):
+            # A machine that goes down takes both programs along.
+            found.append(made(choices, hit, "none" if hit == "reboot" else more.pop(0)))
     return [one for one in found if reboots or one.hit != "reboot"][:count]
 
 
@@ -132,7 +133,8 @@ def command(schedule: Schedule) -> str:
     pid = f"$(docker inspect --format '{{{{.State.Pid}}}}' {OWNER})"
     return {
         "restart": restart,
-        "recreate": leak_operations.RECREATE,
+        # As a user does it: without the lock of ours.
+        "recreate": f"{COMPOSE} up -d --no-deps --force-recreate --pull never {OWNER}",
         "kill": f"kill -KILL {pid}",
         "remove": f"docker rm --force {OWNER}",
         # At least as long as would be too long to be left where one is.

@@ -19,7 +19,10 @@ TASKS = ("/run/containerd/io.containerd.runtime.v2.task/moby",
 CONFIG = "/var/lib/docker/containers/{id}/config.v2.json"
 DOCKER = "/var/run/docker.sock"
 PAUSE_SECONDS = 0.03
-EVENTS = ("create", "start", "die", "stop", "destroy", "pause", "unpause", "health_status")
+# By label: while Compose makes a container anew, the old one and the new one have other names.
+SERVICE = "io.mediastack.service"
+EVENTS = ("create", "start", "restart", "rename", "pause", "unpause", "die", "stop", "kill", "oom",
+          "destroy", "health_status")  # fmt: skip
 guard = threading.Lock()
 
 
@@ -68,7 +71,7 @@ def follow_events(names: "list[str]") -> None:
                     if not line.startswith(b"{"):
                         continue
                     event = json.loads(line)
-                    name = event["Actor"]["Attributes"].get("name", "")
+                    name = event["Actor"]["Attributes"].get(SERVICE, "")
                     if name in names:
                         say(at=event["timeNano"] / 1e9, event=event["Action"], name=name)
         except (OSError, ValueError, KeyError):

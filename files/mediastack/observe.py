@@ -20,7 +20,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from mediastack import config as configuration
-from mediastack import foresight, image_lock, intent, sentinel, user_stops, vpn_trial
+from mediastack import image_lock, intent, sentinel, user_stops, vpn_trial
 from mediastack.docker_client import Docker, NotReachable
 from mediastack.docker_engine import Engine
 
@@ -197,6 +197,9 @@ def main(arguments: list[str]) -> int:
         observation = observe(config, docker)
         user_stops.foresee(docker, observation)
         if options.config:
+            # Only here: it brings a tenth of what the healer has in memory.
+            from mediastack import foresight
+
             foresight.note(config, observation)
     except (NotReachable, configuration.ConfigError) as error:
         print(f"mediastack observe: {error}", file=sys.stderr)
