@@ -32,6 +32,7 @@ FAULTS = {
     "upgrade": ("forgets-a-container", "upgrade-check does not name ntfy"),
     "portsync": ("trusts-its-memory", "the ports have differed for 5 s"),
     "interrupt": ("in-place", "is half a file after"),
+    "privilege": ("capability", "can read /etc/shadow"),
     "leaks": ("wall-gone", "packets left beside the tunnel with Gluetun's wall open"),
 }
 
