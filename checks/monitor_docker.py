@@ -230,6 +230,13 @@ class Engine:
         container.by_hand = asked
         self.tell("stop", container)
 
+    def unpause(self, container: Container) -> None:
+        """Let a frozen one go on."""
+        if container.status == "paused":
+            container.status = "running"
+            self.tell("unpause", container)
+            self.changed(container.name, container, "")
+
     def restart(self, container: Container, by: str) -> Steps:
         """docker restart. Raise DockerError, NotReachable."""
         yield from self.stop(container, by_hand=False)
@@ -275,6 +282,7 @@ class Engine:
                 raise DockerError("no such service container: gluetun")
             mode = f"container:{owner.id}"
         made = Container(name, service, f"{next(self.counter):012x}", mode, self.hashes[service])
+        made.created = self.wall()
         self.containers[name] = made
         self.tell("create", made)
         self.changed(name, made, "")

@@ -12,10 +12,11 @@ import collections
 from collections.abc import Callable
 from typing import Any
 
-from checks.monitor_containers import OWNER, RUNS, Container, Steps, together
+from checks.monitor_containers import OWNER, Container, Steps, together
 from checks.monitor_world import DEPENDENTS, GROUP, World
 from mediastack import plan, user_stops
 from mediastack.docker_client import DockerError, NotReachable
+from mediastack.monitor import namespaces
 
 Reply = Callable[[dict[str, Any]], None]
 ROUNDS = 3
@@ -51,6 +52,15 @@ class Healer:
             undecided = self.note(observation).undecided
             running = {c["name"] for c in observation["containers"] if c["status"] == "running"}
             world.journal -= running
+        else:
+            undecided = [
+                name
+                for name in GROUP
+                if (one := world.docker.get(name)) is not None
+                and one.status == "exited"
+                and name not in world.intents
+                and name not in world.journal
+            ]
         actions = plan.plan(world.config, observation)
         owner = world.docker.get(OWNER)
         up = owner.firewall if owner is not None and owner.status == "running" else None
@@ -74,6 +84,7 @@ class Healer:
         """What observe.observe would return of the group."""
         world = self.world
         return {
+            "at": world.wall(),
             "containers": [_observed(one) for one in world.docker.containers.values()],
             "data": {"present": world.present, "error": "" if world.present else "absent"},
             "intents": dict(world.intents),
@@ -213,7 +224,9 @@ class Healer:
             chosen = [
                 name
                 for name in services
-                if name in DEPENDENTS and stranded(look["services"][OWNER], look["services"][name])
+                if name in DEPENDENTS
+                and namespaces.verdict(look["services"][OWNER], look["services"][name])
+                == namespaces.STRANDED
             ]
             world.journal |= set(chosen)
             failed: dict[str, str] = {}
@@ -226,6 +239,8 @@ class Healer:
         one = self.world.docker.get(name)
         if one is None:
             return
+        if one.status == "paused":
+            self.world.docker.unpause(one)
         try:
             yield from self.world.docker.stop(one, by_hand=False)
         except (DockerError, NotReachable) as error:
@@ -245,8 +260,9 @@ class Healer:
                 name
                 for name in services
                 if (facts := look["services"][name])["health"] == "unhealthy"
+                and facts["wanted"]
                 and facts["status"] == "running"
-                and (name == OWNER or facts["netns"] == owner["netns"])
+                and (name == OWNER or _is_at_home(owner, facts))
             ]
             world.journal |= set(chosen)
             failed: dict[str, str] = {}
@@ -313,6 +329,12 @@ def _carry_out(
             # No entry in the journal: the leftover's stop is not the service's.
             yield 0.02
             docker.remove(one)
+        if act["action"] == "rename" and (one := docker.get(act["container"])) is not None:
+            yield 0.01
+            try:
+                docker.rename(one, act["service"])
+            except (DockerError, NotReachable) as error:
+                failed[act["service"]] = str(error)
     made = [act["service"] for act in acts if act["action"] in ("create", "recreate")]
     groups = [[name] for name in made] if apart else [made] if made else []
 
@@ -338,11 +360,8 @@ def _carry_out(
     yield from together([up(), *starts])
 
 
-def stranded(owner: dict[str, Any], facts: dict[str, Any]) -> bool:
-    """Whether a dependent runs where Gluetun is not."""
-    if facts["status"] not in RUNS:
-        return False
-    return owner["status"] not in RUNS or facts["netns"] != owner["netns"]
+def _is_at_home(owner: dict[str, Any], one: dict[str, Any]) -> bool:
+    return namespaces.verdict(owner, one) == namespaces.INSIDE and namespaces.is_well(owner)
 
 
 def _observed(one: Container) -> dict[str, Any]:
@@ -358,6 +377,7 @@ def _observed(one: Container) -> dict[str, Any]:
         "network_mode": one.network_mode,
         "netns": one.netns,
         "stale_mounts": [],
+        "created_at": one.created,
         "started_at": one.started_text,
         "finished_at": one.finished_text,
         "error": one.error,

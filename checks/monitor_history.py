@@ -18,11 +18,13 @@ from typing import Any
 from checks import monitor_counts
 from checks.monitor_containers import OWNER, RUNS
 from checks.monitor_world import DATA, DEPENDENTS, GROUP
+from mediastack import leftovers
 
 # A pass every two seconds while something is off, and what a pass and a question take.
 SEE_SECONDS = 3.0
 # Nor is it known at once who stopped it (user_stops.UNDECIDED_SECONDS), and a pass later it is.
 ENDED_SECONDS = 6.0
+LEFTOVER_SECONDS = leftovers.RECREATE_SECONDS + 3.0
 # How often it looks when nothing is off.
 QUIET_SECONDS = 30.0
 # After something stood in the way: the look that finds that it does not any more.
@@ -61,6 +63,7 @@ class Judge:
         self.ready = True
         self.known_again_by = 0.0
         self.ended = False
+        self.in_work: dict[str, float] = {}
         self.elsewhere: dict[str, float] = {}
         self.missing: dict[str, float] = {}
         self.holds: dict[str, int] = {}
@@ -143,6 +146,9 @@ class Judge:
         for service in GROUP:
             # (b): who should run does.
             bad = self.is_missing(service) and not self.pause and (ready or service == OWNER)
+            bad = bad and self.at - seconds >= max(
+                self.in_work.get(service, 0.0), self.in_work.get(OWNER, 0.0)
+            )
             if self._count(self.missing, service, bad, seconds) and self.missing[service] > bound:
                 text = f"should run and has not for {bound:.0f} s"
                 self.violation("b", service, text)
@@ -193,6 +199,11 @@ class Judge:
 
     def _healer(self, entry: Entry) -> None:
         self.healer = entry["alive"]
+
+    def _leftover(self, entry: Entry) -> None:
+        # What a recreate has left is not touched for a while.
+        until = self.at + LEFTOVER_SECONDS if entry["there"] else self.at
+        self.in_work[entry["service"]] = until
 
     def _lock(self, entry: Entry) -> None:
         self.lock = entry["holder"]

@@ -9,10 +9,13 @@ from checks.monitor_healer import Healer
 from checks.monitor_world import OWNER, Killed, World
 from mediastack.docker_client import NotReachable
 from mediastack.monitor import wakeups, watcher
+from mediastack.monitor import firewall as firewall_module
 from mediastack.monitor import step as core
 
 RESTART_SECONDS = 2.3  # systemd's RestartSec, and Python's start
 LOOK_TIMEOUT_SECONDS = 10.0
+# What was found out of the firewall is believed for so long, and the probe takes its time.
+KNOWN_SECONDS = 7.0
 
 
 class House:
@@ -22,6 +25,8 @@ class House:
         self._world, self._healer = world, healer
         self._results: list[dict[str, Any]] = []
         self._alive = True
+        self._known: tuple[Any, bool | None, float] = (None, None, -1e9)
+        self._probing = False
         self.wall_clock = world.wall
 
     def end(self) -> None:
@@ -71,17 +76,41 @@ class House:
         look = None
         if self._healer.alive and not world.docker.mode:
             try:
-                look = self._healer.look(firewall=firewall)
+                look = self._healer.look(firewall=False)
             except NotReachable:
                 look = None
         owner = world.docker.get(OWNER)
         ready = look is not None and owner is not None and owner.status == "running"
-        ready = ready and owner is not None and owner.health == "healthy" and owner.firewall
+        if ready and owner is not None:
+            stood = owner.firewall or world.now - owner.unprotected < KNOWN_SECONDS
+            ready = owner.health == "healthy" and stood
         world.note("looked", known=look is not None, ready=ready)
         if look is not None:
-            world.watched_pids = {one["pid"] for one in look["services"].values() if one["pid"]}
+            if firewall:
+                look = {**look, "firewall": self._firewall_of(look)}
         world.call(0.0005, 0.003)
         return look
+
+    def _firewall_of(self, look: dict[str, Any]) -> bool | None:
+        """As monitor.firewall.Firewall: what a probe has told lately, of this run of Gluetun."""
+        world = self._world
+        owner = look["services"][OWNER]
+        run, value, since = self._known
+        if run != (owner["id"], owner["started_at"]):
+            run, value, since = (owner["id"], owner["started_at"]), None, -1e9
+        if not self._probing and world.now - since >= firewall_module.AGAIN_SECONDS:
+            self._probing = True
+            began = world.now
+            found = self._healer.look(firewall=True)["firewall"]
+
+            def told() -> None:
+                self._probing = False
+                self._known = (run, found, began)
+                if self._alive:
+                    world.wake("probe")
+
+            world.after(world.random.uniform(0.1, 0.3), told)
+        return value if world.now - since < firewall_module.KNOWN_SECONDS else None
 
     def act(self, act: dict[str, Any]) -> None:
         """Ask the healer; its answer comes later, or nobody is there."""
@@ -163,7 +192,7 @@ class Life:
         self.kills += 1
         self._house.end()
         self._worker = None
-        world.watched_pids = set()
+        world.watched_pids, world.expected = set(), set()
         world.monitor_alive = False
         world.note("monitor", alive=False)
         world.advance(world.now + RESTART_SECONDS)
@@ -178,6 +207,10 @@ class Life:
         self._woken = False
         seconds = worker.make_pass(None)
         self.passes += 1
+        acting = worker.state["acting"]
+        world.expected = set(acting["services"]) if acting else set()
+        if worker.look is not None:
+            world.watched_pids = set(wakeups.pids(worker.look, world.expected))
         gone = world.watched_pids - {one.pid for one in world.docker.containers.values()}
         self._woken = self._woken or bool(gone)
         self._next = world.now + seconds

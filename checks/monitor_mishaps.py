@@ -104,10 +104,8 @@ def _pause(world: World, name: str, seconds: float) -> None:
 def unpause(world: World, name: str) -> None:
     """docker unpause NAME."""
     one = world.docker.get(name)
-    if one is not None and one.status == "paused":
-        one.status = "running"
-        world.docker.tell("unpause", one)
-        world.changed(name, one, "")
+    if one is not None:
+        world.docker.unpause(one)
 
 
 def owner_refuses(world: World, healer: Healer) -> None:
@@ -127,7 +125,7 @@ def firewall_missing(world: World, healer: Healer) -> None:
     owner = _owner(world)
     if owner is None:
         return
-    life, owner.firewall = owner.life, False
+    life, owner.firewall, owner.unprotected = owner.life, False, world.now
     world.changed(OWNER, owner, "")
 
     def back() -> None:
