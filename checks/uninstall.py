@@ -12,6 +12,7 @@ import contextlib
 import re
 from typing import Any
 
+import monitor_configuration
 from checks import box, ground, runtime
 from checks.framework import Break, Context
 from sandbox import lifecycle
@@ -125,6 +126,9 @@ def compare(context: Context, before: dict[str, Any], said: list[str]) -> None:
         context.violation(f"containers are left: {after['containers']}")
     for one in unexplained(differences(before, after), said):
         context.violation(f"not as before and not named: {one}")
+    # Packages that go leave accounts, so /etc/passwd as a whole says nothing.
+    if box.succeeds(host, f"getent passwd {monitor_configuration.ACCOUNT}"):
+        context.violation(f"the account {monitor_configuration.ACCOUNT} is left")
     for path in (p for line in said for p in line.split(", ") if p.startswith("/")):
         if not box.succeeds(host, f"test -e '{path}'"):
             context.violation(f"it said that {path} stays, and it is gone")
@@ -161,9 +165,15 @@ def packages_left(context: Context) -> contextlib.AbstractContextManager[None]:
     return ground.edited(context, PLAN, '    elif seen["installed"]:', "    elif False:")
 
 
+def account_left(context: Context) -> contextlib.AbstractContextManager[None]:
+    """An uninstall that forgets the monitor's account."""
+    return ground.edited(context, PLAN, '    if name := found["account"]:', "    if name := '':")
+
+
 CASES = {"kept": kept}
 BREAKS = {
     "careless": Break("kept", careless),
     "forgetful": Break("kept", forgetful),
+    "account-left": Break("kept", account_left),
     "packages-left": Break("kept", packages_left),
 }
