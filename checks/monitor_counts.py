@@ -121,9 +121,7 @@ class Counts:
                 self.violation("e", entry, text)
 
     def _pause(self, entry: Entry, limit: int, *, lifted: bool) -> None:
-        begun = entry["pause"] and (
-            not self.pause or entry["pause"]["since"] != self.pause["since"]
-        )
+        begun = entry["pause"] and (not self.pause or entry["pause"]["since"] != self.pause["since"])
         if self.pause and (begun or not entry["pause"]):
             self.overs += 1
             lasted = entry["powered"] - self.pause_at

@@ -159,9 +159,7 @@ class Engine:
     def _crashes(self, container: Container) -> None:
         self.die(container, 1)
 
-    def die(
-        self, container: Container, code: int, *, oom: bool = False, silent: bool = False
-    ) -> None:
+    def die(self, container: Container, code: int, *, oom: bool = False, silent: bool = False) -> None:
         """Its process ends, for whatever reason; Docker starts Gluetun again by itself."""
         if container.status not in RUNS:
             return

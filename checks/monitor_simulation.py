@@ -269,7 +269,9 @@ def play(seed: int, *, keep_history: bool = False) -> Played:
         cascades=world.disk["number"] and sum(_opened(history)),
         kills=schedule.life.kills,
         acts=sum(one["kind"] == "act" and one["phase"] == "begin" for one in history),
-        pauses=sum(one["kind"] == "told" and one["message"]["kind"] == "paused" for one in history),
+        pauses=sum(
+            one["kind"] == "told" and one["message"]["kind"] == "paused" for one in history
+        ),
         seconds=world.now,
         history=history if keep_history else [],
     )
