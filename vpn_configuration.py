@@ -52,6 +52,8 @@ def table(settings: Settings) -> dict[str, Any]:
     where, here = f"http://{address(settings, owner)}", directory(settings)
     return {
         "owner": owner.name,
+        # Whose servers the second wall lets Gluetun reach.
+        "provider": settings.vpn.provider,
         "torrent_client": probes.CLIENT,
         "interface": probes.TUNNEL,
         "port_forwarding": forwards(settings),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from checks import leak_sink
 from checks.framework import Context
 from checks.inside import prober
 from checks.leak_neighbours import stranger_address
@@ -27,7 +28,9 @@ def egress_widened(context: Context) -> Iterator[None]:
 
 # As before Docker makes its interfaces: only source addresses tell whose a packet is.
 EMPTY_BRIDGES = (f"flush set {TABLE} bridges",)
-WIDER_PORTS = (f"add element {TABLE} endpoint_ports {{ 53, {prober.FIRST_PORT - 1} }}",)
+WIDER_PORTS = (f"add element {TABLE} unlisted_ports {{ 53, {prober.FIRST_PORT - 1} }}",)
+ANY_ADDRESS = (f"add element {TABLE} unlisted_ports {{ {leak_sink.TARGETS['port']} }}",)
+ANOTHER_ADDRESS = (f"add element {TABLE} servers_ipv4 {{ {leak_sink.TARGETS['host']} }}",)
 RULES = {
     "rule-bridges": without(
         "The rule by interface: packets with a source address of the tunnel leave.",
@@ -62,7 +65,7 @@ RULES = {
     ),
     "rule-endpoint": without(
         "The rule that lets the tunnel's own packets pass: it is cut.",
-        ("owner", ("endpoint_ports",)),
+        ("owner", ("servers_ipv4", "endpoint_ports")),
     ),
     "rule-egress": without(
         "The rule for those who may leave the bridge: they cannot.", ("judge", ("egress_ipv4",))
@@ -78,5 +81,11 @@ RULES = {
     "egress-widened": egress_widened,
     "endpoint-widened": without(
         "More ports than the endpoint's are let through from Gluetun.", also=WIDER_PORTS
+    ),
+    "endpoint-any-address": without(
+        "The endpoint's port is let through to any address.", also=ANY_ADDRESS
+    ),
+    "endpoint-another-address": without(
+        "An address that is none of the provider's servers counts as one.", also=ANOTHER_ADDRESS
     ),
 }

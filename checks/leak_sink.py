@@ -19,8 +19,9 @@ from sandbox import command, internet, names
 from sandbox.internet_files import addresses
 
 KINDS = ("tcp", "udp", "icmp", "dns", "ipv6")
-# What the wall lets pass by design where only the port of the VPN's servers is known.
+# UDP to the port of the VPN's servers, but elsewhere.
 BY_PORT = "endpoint-port"
+LEAKS = (*KINDS, BY_PORT)
 NETWORKS = ["203.0.113.0/24", "198.51.100.0/24", "2001:db8:f::/48"]
 ENDPOINT = [addresses.ENDPOINT, addresses.WIREGUARD_PORT]
 NAME_SERVER_IPV6 = "2001:db8:f::53"
@@ -48,7 +49,7 @@ class Sunk:
     @property
     def leaked(self) -> int:
         """How many packets and names of ours came from outside the tunnel."""
-        return sum(self.outside[kind] for kind in KINDS) + sum(self.names.values())
+        return sum(self.outside[kind] for kind in LEAKS) + sum(self.names.values())
 
 
 def read(host: Host, canary: str, since: float) -> Sunk:

@@ -25,7 +25,7 @@ from checks import (
     runtime,
 )
 from checks.framework import Break, Context
-from checks.leak_sink import BY_PORT, KINDS
+from checks.leak_sink import BY_PORT, KINDS, LEAKS
 from checks.leak_taps import Seen, address_of, watched
 from checks.leak_walls import OWNER
 from sandbox import internet
@@ -59,7 +59,7 @@ def prepare(context: Context) -> None:
         watched(context, address_of(OWNER)) as seen,
     ):
         time.sleep(LOOK_SECONDS)
-    for kind in KINDS:
+    for kind in LEAKS:
         context.control(f"{kind} at the sink with the walls off", seen.sunk.outside[kind] > 0)
         context.control(f"{kind} on the bridge with the walls off", seen.bridge[kind] > 0)
 
@@ -68,7 +68,7 @@ def gluetun_wall(context: Context) -> None:
     """Gluetun's own wall, while it runs: nothing gets as far as the bridge."""
     with context.planted(), watched(context, address_of(OWNER)) as seen:
         time.sleep(LOOK_SECONDS)
-    if found := seen.on_bridge + seen.bridge[BY_PORT]:
+    if found := sum(seen.bridge[kind] for kind in LEAKS):
         context.violation(f"{found} packets passed Gluetun's own wall: {_told(seen.bridge)}")
     _nothing_leaked(context, seen, "while Gluetun just ran")
 
@@ -86,10 +86,9 @@ def second_wall(context: Context) -> None:
         with watched(context, address_of(OWNER), stranger) as seen:
             time.sleep(LOOK_SECONDS)
         _nothing_leaked(context, seen, "with Gluetun's wall open")
-        for kind in KINDS:
+        for kind in LEAKS:
             context.control(f"{kind} on the bridge, Gluetun's wall open", seen.bridge[kind] > 0)
         context.figure("bridge_with_gluetun_open", seen.on_bridge)
-        # By design: providers have thousands of servers, and only their port is known.
         context.figure("passed_by_the_port_of_the_endpoint", seen.sunk.outside[BY_PORT])
         if not sum(seen.sunk.inside.values()):
             context.violation("the second wall lets nothing through the tunnel")
@@ -151,7 +150,7 @@ def operations(context: Context) -> None:
     context.figure("namespaces_from_their_first_instant", namespaces)
     context.figure("probes", sent)
     context.figure("arrived_through_the_tunnel", through)
-    context.figure("on_the_bridge", {kind: bridge[kind] for kind in (*KINDS, BY_PORT)})
+    context.figure("on_the_bridge", {kind: bridge[kind] for kind in LEAKS})
     context.figure("passed_by_the_port_of_the_endpoint_meanwhile", by_port)
     # After a thousand, the monitor tries no oftener than every two minutes.
     patience = FULL_WELL_SECONDS if context.full else WELL_SECONDS
@@ -163,9 +162,9 @@ def _nothing_leaked(context: Context, seen: Seen, when: str) -> None:
     """The bar: nothing of ours at the sink but through the tunnel."""
     outside = seen.sunk.outside
     if seen.sunk.leaked:
-        kinds = Counter({kind: outside[kind] for kind in KINDS})
+        kinds = Counter({kind: outside[kind] for kind in LEAKS})
         kinds += Counter({f"name at {place}": n for place, n in seen.sunk.names.items()})
-        shown = [one for one in seen.sunk.shown if one.partition(":")[0] in KINDS]
+        shown = [one for one in seen.sunk.shown if one.partition(":")[0] in LEAKS]
         context.violation(
             f"{seen.sunk.leaked} packets left beside the tunnel {when}: {_told(kinds)}"
             f" (such as {'; '.join(shown[:4])})"

@@ -7,7 +7,9 @@ are held stopped, one urgent message says so, and the user's `resume` brings the
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 
 import host_settings
 from checks import box, monitor_schedules, monitor_seen, runtime
@@ -18,6 +20,9 @@ from checks.monitor_schedules import MONITOR
 from settings import gateway
 
 CASCADES = 5
+# The sandbox's own are far away; these are what users have.
+USUAL = {"cascades_per_hour": CASCADES, "loop_cascades": 3}
+CONFIG = "/etc/mediastack/mediastack.toml"
 HITS = ("restart", "recreate")
 WELL_SECONDS = 60.0
 HELD_SECONDS, STAYS_SECONDS = 20.0, 4.0
@@ -35,8 +40,24 @@ def resume(host: Host) -> None:
         time.sleep(0.1)
 
 
+@contextlib.contextmanager
+def usual_limits(host: Host) -> Iterator[None]:
+    """With the limits that users have; the healer reads them afresh at each look."""
+    edits = " ".join(f"-e 's/^{name} = .*/{name} = {value}/'" for name, value in USUAL.items())
+    box.run(host, f"test -e {CONFIG}.kept || cp -a {CONFIG} {CONFIG}.kept; sed -i {edits} {CONFIG}")
+    try:
+        yield
+    finally:
+        box.run(host, f"mv {CONFIG}.kept {CONFIG}")
+
+
 def play(context: Context) -> None:
     """Up to the limit, and over it."""
+    with usual_limits(context.box):
+        _play(context)
+
+
+def _play(context: Context) -> None:
     host = context.box
     resume(host)
     forget_messages(host)
@@ -73,7 +94,8 @@ def hit(context: Context, number: int) -> None:
 def well(context: Context, what: str) -> bool:
     """Whether all is well in time; that it is not is a violation."""
     try:
-        runtime.wait_until_well(context.box, context.patience(WELL_SECONDS), monitor_seen.group())
+        # With a fault, too: what that does shows later.
+        runtime.wait_until_well(context.box, WELL_SECONDS, monitor_seen.group())
     except CheckError as error:
         context.violation(f"after {what}: {error}")
         return False

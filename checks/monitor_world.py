@@ -16,7 +16,6 @@ from typing import Any
 
 from checks.monitor_containers import OWNER, RUNS, Container, Steps, Traits
 from checks.monitor_docker import Engine
-from mediastack import clock
 from mediastack.docker_client import DockerError, NotReachable
 
 DEPENDENTS = (

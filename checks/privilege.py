@@ -150,6 +150,7 @@ def healer(context: Context) -> None:
     context.figure("bad_requests", found["sent"])
     context.figure("refused", found["sent"] - len(found["let_in"]))
     context.figure("compared", len(before))
+    box.run(host, f"docker rm --force {PROBE}")
     changed = f"touch /etc/{PROBE}; docker create --name {PROBE} {image}"
     box.run(host, changed)
     seen = box.inside(host, "privilege_state")
@@ -223,7 +224,8 @@ def _sweep() -> str:
         f"systemctl stop {TARGET} {PROBE}.service 2>/dev/null;"
         f" systemctl reset-failed {TARGET} {PROBE}.service 2>/dev/null;"
         f" rm -rf {PLACE} /run/systemd/system/{PROBE}.service /etc/{PROBE};"
-        f" docker rm --force {PROBE} >/dev/null 2>&1; systemctl daemon-reload"
+        f" docker rm --force {PROBE} >/dev/null 2>&1;"
+        f" docker network rm {PROBE}_default >/dev/null 2>&1; systemctl daemon-reload"
     )
 
 

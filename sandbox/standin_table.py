@@ -81,7 +81,7 @@ TABLE: dict[str, Standin] = {
         modules=(
             "gluetun", "gluetun_control", "gluetun_dns", "gluetun_firewall", "gluetun_health",
             "gluetun_natpmp", "gluetun_ports", "gluetun_servers", "gluetun_settings",
-            "gluetun_system", "gluetun_tunnel", "gluetun_vpn",
+            "gluetun_storage", "gluetun_system", "gluetun_tunnel", "gluetun_vpn",
         ),
         arguments=("gluetun",),
         tools=(WGET,),

@@ -26,7 +26,11 @@ OWNED_ENVIRONMENT: dict[str, str] = {
     "EXTRA_SUBNETS": "vpn.outbound_subnets",
     "DNS_UPSTREAM_RESOLVERS": "vpn.dns_upstream",
 }
+LIST_PLACE = "the host's second wall reads Gluetun's list of servers where it is by default"
 GUARDED_ENVIRONMENT: dict[str, str] = {
+    "STORAGE_FILEPATH": LIST_PLACE,
+    "STORAGE_SERVERS_ENABLED": LIST_PLACE,
+    "STORAGE_SERVERS_DIRECTORY_PATH": LIST_PLACE,
     "VPN_TYPE": "only WireGuard is supported",
     "VPN_INTERFACE": "qBittorrent and the host's second wall know the tunnel by its name",
     "WIREGUARD_INTERFACE": "qBittorrent and the host's second wall know the tunnel by its name",

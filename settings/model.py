@@ -129,9 +129,9 @@ class Monitor(Strict):
     """When Gluetun's dependents are brought back, and when no more; times are seconds."""
 
     healthy_seconds: Annotated[int, Field(ge=10, le=3600)]
-    cascades_per_hour: Annotated[int, Field(ge=1, le=60)]
+    cascades_per_hour: Annotated[int, Field(ge=1, le=1000)]
     pause_seconds: Annotated[int, Field(ge=60, le=86400)]
-    loop_cascades: Annotated[int, Field(ge=2, le=60)]
+    loop_cascades: Annotated[int, Field(ge=2, le=1000)]
     loop_seconds: Annotated[int, Field(ge=10, le=3600)]
     unhealthy_seconds: Annotated[int, Field(ge=10, le=3600)]
     restarts_per_hour: Annotated[int, Field(ge=0, le=60)]

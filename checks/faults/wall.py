@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import wall_configuration
 from checks.faults import Failure, Fault
 from checks.faults.containers import is_needed, remade
-from mediastack import wall_rules, wall_state
+from mediastack import wall_endpoints, wall_rules, wall_state
 from mediastack.wall_rules import FAMILY, TABLE
 from tests.smoke.expected import Expected
 
@@ -26,7 +26,8 @@ THAW = f"systemctl kill --signal CONT {UNIT}; {WAIT}"
 
 def faults(expected: Expected) -> Iterator[Fault]:
     """Every fault of this kind that these settings allow."""
-    wanted = wall_rules.wanted(wall_state.wall(expected.config, wall_state.nothing()))
+    seen = wall_state.nothing()
+    wanted = wall_rules.wanted(wall_state.wall(expected.config, seen, known(expected)))
     yield planted("wall taken down", TABLE, f"delete table {FAMILY} {TABLE}")
     yield planted("rule too many in the wall", TABLE, f"insert rule {FAMILY} {TABLE} judge accept")
     for chain in ("forward", "judge", "owner"):
@@ -40,6 +41,14 @@ def faults(expected: Expected) -> Iterator[Fault]:
             name = one["set"]["name"]
             yield planted("set of the wall emptied", name, f"flush set {FAMILY} {TABLE} {name}")
     yield from of_names(expected)
+
+
+def known(expected: Expected) -> wall_endpoints.Known:
+    """Servers of the provider; whatever their addresses are, there are some."""
+    return {
+        provider: {"current": ["192.0.2.1"], "older": [], "replaced_at": 0.0}
+        for provider in wall_state.providers(expected.config, wall_state.nothing())
+    }
 
 
 def planted(kind: str, subject: str, command: str) -> Fault:

@@ -30,6 +30,10 @@ def pass_on(source: socket.socket, target: socket.socket, asking: bool) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
             if asking and endless(data):
+                # Opened anew it would bring what was missed, before it is cut again.
+                if os.path.exists(FLAG):
+                    end(source, target)
+                    return
                 streams.append(source)
             target.sendall(data)
         target.shutdown(socket.SHUT_WR)

@@ -27,7 +27,8 @@ def containers() -> "dict[str, Any]":
     return {
         f"container {one['Name'].lstrip('/')}": [
             *(one["Id"], one["Image"], one["State"]["Status"], one["State"]["StartedAt"]),
-            digest([one["Config"], one["HostConfig"], one["Mounts"]]),
+            # Docker lists mounts in no order.
+            digest([one["Config"], one["HostConfig"], sorted(map(str, one["Mounts"]))]),
         ]
         for one in inspected
     }

@@ -184,7 +184,7 @@ def probes(targets: "dict[str, str]") -> "dict[str, list[tuple[str, Send]]]":
         for kind, send in ways(six, bound, targets["host6"], targets["resolver6"]).items():
             found["ipv6"].append((f"{kind}-{way}", send))
     docker = ways(four, False, host, EMBEDDED_RESOLVER)["dns"]
-    # Where the second wall may know no more of the VPN's servers than their port.
+    # What a wall that knows no more of the VPN's servers than their port would let pass.
     at_port, here = (host, int(targets["port"])), (host, UDP_PORT)
     bound_there = partial(opened, four, datagram, 0, True)
     by_port = datagrams(bound_there, at_port, str.encode)

@@ -150,8 +150,11 @@ def _start(docker: Engine, actor: str, act: plan.Action) -> dict[str, str]:
 
 def _remove(config: dict[str, Any], docker: Engine, actor: str, act: plan.Action) -> dict[str, str]:
     started = time.monotonic()
+    # What is left over under another name explains no stop of the service, and what does explain
+    # one (a hold by the monitor) must not be crossed out with it.
+    own = [act["service"]] if act["container"] == act["service"] else []
     try:
-        with journal.acting(actor, "remove", [act["service"]]):
+        with journal.acting(actor, "remove", own):
             docker.remove(act["container"], grace(config, act["service"]))
     except (DockerError, NotReachable) as error:
         return _report(actor, act, started, str(error))

@@ -89,7 +89,7 @@ def more(config: dict[str, Any], facts: Facts, run: Run | None = None, proc: str
     what is in the secrets (never shown). Nothing of Docker's while that is away."""
     run = run or output
     facts["wrong_secrets"] = wrong_secrets(config)
-    facts["wall"] = doctor_wall.gather(run)
+    facts["wall"] = doctor_wall.gather(config, run)
     if not facts["docker_error"]:
         facts["made"] = doctor_made.gather(config, facts["inspected"], run, proc)
         facts["doors"] = doctor_doors.gather(config, run, facts["data"]["present"])

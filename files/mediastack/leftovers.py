@@ -3,9 +3,9 @@
 To recreate sonarr, Compose makes 0123456789ab_sonarr, which takes over sonarr's anonymous volumes,
 removes sonarr, and renames. Killed in between (tried with Docker 26.1, Compose 2.26: at any moment)
 it leaves both, and sonarr still holds the volumes; or the new one alone. That one is renamed, never
-removed: `docker rm --volumes` would take the volumes with their only holder. For a minute either is
-left alone, since it may belong to a Compose that is at work still, one that outlived who started it
-or somebody's by hand.
+removed: `docker rm --volumes` would take the volumes with their only holder. While a Compose runs
+on this host either is left alone for a minute, since it may belong to that one, which outlived who
+started it or was started by hand.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def sort(
             primary[service] = container
         elif (
             service not in taken
-            and _is_of_a_recreate(container)
+            and is_of_a_recreate(container)
             and container["stack"] == wanted[service]
             and container["status"] in RENAMABLE
         ):
@@ -54,22 +54,24 @@ def sort(
     return primary, removed + renamed
 
 
-def in_work(wanted: Mapping[str, str], observation: Mapping[str, Any]) -> set[str]:
-    """Return the services whose recreate may still be under way."""
-    at = observation.get("at")
-    return {
-        container["service"]
-        for container in observation.get("containers", [])
-        if container["service"] in wanted
-        and _is_of_a_recreate(container)
-        and at is not None
-        and container.get("created_at") is not None
-        and 0.0 <= at - container["created_at"] < RECREATE_SECONDS
-    }
-
-
-def _is_of_a_recreate(container: Mapping[str, Any]) -> bool:
+def is_of_a_recreate(container: Mapping[str, Any]) -> bool:
     """Say whether it has the name that Compose gives until the old container is gone."""
     return bool(
         re.fullmatch(f"[0-9a-f]{{12}}_{re.escape(container['service'])}", container["name"])
     )
+
+
+def in_work(wanted: Mapping[str, str], observation: Mapping[str, Any]) -> set[str]:
+    """Return the services whose recreate may still be under way."""
+    at = observation.get("at")
+    if not observation.get("composing", True):
+        return set()
+    return {
+        container["service"]
+        for container in observation.get("containers", [])
+        if container["service"] in wanted
+        and is_of_a_recreate(container)
+        and at is not None
+        and container.get("created_at") is not None
+        and 0.0 <= at - container["created_at"] < RECREATE_SECONDS
+    }

@@ -9,13 +9,18 @@ from __future__ import annotations
 import errno
 import json
 import socket
+import struct
 import subprocess
 from typing import Any
 
 TIMEOUT_SECONDS = 10
 ABSENT = "No such file or directory"
-# linux/netlink.h and linux/netfilter/nfnetlink.h; Python names none of them.
+# linux/netlink.h, linux/netfilter/nfnetlink.h and nf_tables.h; Python names none of them.
 NETLINK_NETFILTER, SOL_NETLINK, ADD_MEMBERSHIP, NFTABLES_GROUP = 12, 270, 1, 7
+GET_GENERATION, NEW_GENERATION, IS_REQUEST = 10 << 8 | 16, 10 << 8 | 15, 1
+GENERATION_SECONDS = 1.0
+# Header of netlink, header of netfilter, header of the first attribute: the number.
+GENERATION = struct.Struct("=IHHIIBBHHH4s")
 
 
 class NftError(Exception):
@@ -63,16 +68,35 @@ def changes() -> socket.socket | None:
     return heard
 
 
-def drain(heard: socket.socket) -> None:
-    """Read away what was heard; that there was something is all that counts."""
+def drain(heard: socket.socket, table: str) -> bool:
+    """Read away what was heard; return whether any of it may be about a table of this name."""
+    name, found = table.encode() + b"\0", False
     while True:
         try:
-            heard.recv(1 << 16)
+            found |= name in heard.recv(1 << 16)
         except BlockingIOError:
-            return
+            return found
         except OSError as error:
+            found = True
             if error.errno != errno.ENOBUFS:  # more than it could keep
-                return
+                return found
+
+
+def generation() -> int | None:
+    """Return the number that the kernel gives its rulesets, another after any change of any of
+    them; None when it does not say. A question of some microseconds."""
+    request = struct.pack("=IHHIIBBH", 20, GET_GENERATION, IS_REQUEST, 0, 0, 0, 0, 0)
+    try:
+        with socket.socket(
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER
+        ) as asked:
+            asked.settimeout(GENERATION_SECONDS)
+            asked.sendto(request, (0, 0))
+            answer = asked.recv(1 << 12)
+        values = GENERATION.unpack_from(answer)
+    except (OSError, struct.error):
+        return None
+    return int.from_bytes(values[-1], "big") if values[1] == NEW_GENERATION else None
 
 
 def _run(command: list[str], given: str = "") -> subprocess.CompletedProcess[str]:

@@ -20,7 +20,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from mediastack import config as configuration
-from mediastack import image_lock, intent, sentinel, user_stops, vpn_trial
+from mediastack import image_lock, intent, leftovers, sentinel, user_stops, vpn_trial
 from mediastack.docker_client import Docker, NotReachable
 from mediastack.docker_engine import Engine
 
@@ -51,12 +51,27 @@ def observe(
     }
     return {
         "at": time.time(),
+        "composing": any(map(leftovers.is_of_a_recreate, containers)) and is_composing(proc),
         "containers": containers,
         "data": data,
         "intents": intent.stopped(),
         "images": images,
         "refused": vpn_trial.refused(config, images),
     }
+
+
+def is_composing(proc: str = "/proc") -> bool:
+    """Say whether a Compose runs, whoever started it, also inside of a container."""
+    for pid in filter(str.isdigit, os.listdir(proc)):
+        try:
+            with open(f"{proc}/{pid}/cmdline", "rb") as stream:
+                words = stream.read(4096).split(b"\0")
+        except OSError:
+            continue
+        # `docker compose …` runs a plugin of this name; the old one was a script of Python's.
+        if any(os.path.basename(word) == b"docker-compose" for word in words[:2]):
+            return True
+    return False
 
 
 def container(inspected: Mapping[str, Any], config: Mapping[str, Any], proc: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from mediastack import wall_rules
+from mediastack import wall_endpoints, wall_rules
 from mediastack.doctor_machine import DAEMON_SETTINGS
 
 BEFORE = "before.json"
@@ -90,8 +90,9 @@ def _wall(seen: Mapping[str, Any]) -> Iterator[Step]:
     """When nothing is left behind it; before the packages, nft among them, go."""
     yield Step("the second wall", "command", wall_rules.TABLE, wall_rules.removal())
     # Else the next deploy would take it for one that somebody tore down.
-    state = f"{seen['settings']['paths']['state']}/wall.json"
-    yield Step("the second wall", "command", state, ("rm", "-f", state))
+    state = seen["settings"]["paths"]["state"]
+    for path in (f"{state}/wall.json", wall_endpoints.path(state)):
+        yield Step("the second wall", "command", path, ("rm", "-f", path))
 
 
 def _files(seen: Mapping[str, Any], stays: list[tuple[str, str]], purge: bool) -> Iterator[Step]:

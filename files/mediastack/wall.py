@@ -1,9 +1,11 @@
 """The keeper of the second wall: our nftables table stands, complete, whatever others do.
 
-One loop. It sleeps until the kernel says that some ruleset changed, mediastack.toml changed, a
-signal came, or five seconds passed; then it compares the table with what is wanted and loads it
-anew, in one transaction, when they differ. So `nft flush ruleset` is mended at once. Docker is
-asked by a thread of its own, since nothing may wait for it: at boot we come first. Told to end it
+One loop. It sleeps until the kernel says that our table changed, mediastack.toml or Gluetun's list
+of servers changed, a signal came, or five seconds passed; then it compares the table with what is
+wanted and loads it anew, in one transaction, when they differ. So `nft flush ruleset` is mended at
+once. The kernel's number of its rulesets says that none has changed since the table was compared:
+thousands of addresses are listed only when one has. Docker is asked, and the list of servers read,
+by threads of their own, since nothing may wait for them: at boot we come first. Told to end it
 leaves the rules as they are; only an uninstall takes them down. What it cannot do it says, in the
 journal, the ledger and one message, and goes on trying: a wall that is not there must not keep the
 house from starting, nor be missed by nobody.
@@ -13,8 +15,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
-import json
 import os
 import select
 import signal
@@ -25,14 +25,16 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from mediastack import atomic, ledger, nft, notify, wall_rules, wall_state, wall_step
 from mediastack import config as configuration
+from mediastack import nft, wall_rules, wall_state
 from mediastack.docker_client import Docker, DockerError, NotReachable
-from mediastack.wall_step import Found, State, Told
+from mediastack.wall_keeper import Keeper
 
-ACTOR, SUBJECT = "wall", "wall"
 PASS_SECONDS = 5.0
-TICK_SECONDS = 1.0
+# How soon another file is noticed. WireGuard's first packet follows the list by less than a second,
+# and its next one by five.
+TICK_SECONDS = 0.25
+UNHEARD_SECONDS = 1.0
 # Docker makes dozens of changes in a row; a quarter of a second later is soon enough.
 SETTLE_SECONDS = 0.05
 SHORTEST_PAUSE_SECONDS = 0.25
@@ -43,7 +45,7 @@ def main(arguments: list[str]) -> int:
     """Keep the second wall standing until told to end (SIGTERM)."""
     parser = argparse.ArgumentParser(prog="mediastack wall", description=main.__doc__)
     parser.parse_args(arguments)
-    reading = _signals_as_bytes()
+    reading, wake = _signals_as_bytes()
     keeper = Keeper(state_path())
     heard = nft.changes()
     poller = select.poll()
@@ -55,8 +57,9 @@ def main(arguments: list[str]) -> int:
     keeper.look()
     _say_ready()
     last = time.monotonic()
-    with ThreadPoolExecutor(1) as worker:
-        asked = worker.submit(ask, keeper.config)
+    with ThreadPoolExecutor(2) as worker:
+        asked, asked_at, stirred = worker.submit(ask, keeper.config), last, False
+        lists: Future[dict[str, list[str]]] | None = None
         while True:
             woken = {fd for fd, _ in poller.poll(TICK_SECONDS * 1000)}
             if reading in woken:
@@ -65,141 +68,31 @@ def main(arguments: list[str]) -> int:
                     # Not a return: it would wait for a thread that waits for Docker.
                     sys.stderr.flush()
                     os._exit(0)
-            changed = heard is not None and heard.fileno() in woken
-            if changed and heard is not None:
-                time.sleep(max(SETTLE_SECONDS, last + SHORTEST_PAUSE_SECONDS - time.monotonic()))
-                nft.drain(heard)
-            answered = take(asked, keeper)
-            due = time.monotonic() - last >= (PASS_SECONDS if heard else TICK_SECONDS)
-            if not (woken or due or answered or keeper.is_outdated()):
+            ours = False
+            if heard is not None and heard.fileno() in woken:
+                time.sleep(SETTLE_SECONDS)
+                ours = nft.drain(heard, wall_rules.TABLE)
+                # Docker changes its own when a network or a container comes.
+                stirred = True
+            if ours:
+                time.sleep(max(0.0, last + SHORTEST_PAUSE_SECONDS - time.monotonic()))
+            news = take(asked, keeper.take)
+            if lists and lists.done():
+                news |= take(lists, keeper.take_lists)
+                lists = None
+            if lists is None and keeper.lists.due(*keeper.where()):
+                lists = worker.submit(keeper.lists.read, *keeper.where())
+                lists.add_done_callback(lambda _: os.write(wake, b"\0"))
+            now = time.monotonic()
+            due = now - last >= (PASS_SECONDS if heard else UNHEARD_SECONDS)
+            if stirred and asked.done() and now - asked_at >= UNHEARD_SECONDS:
+                asked, asked_at, stirred = worker.submit(ask, keeper.config), now, False
+            if not (ours or reading in woken or due or news or keeper.is_outdated()):
                 continue
             last = time.monotonic()
             keeper.look()
             if asked.done():
-                asked = worker.submit(ask, keeper.config)
-
-
-class Keeper:
-    """The configuration last read, the state on disk, and one look at the wall."""
-
-    def __init__(self, path: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self.path, self.clock = path, clock
-        self.state: State = {**wall_step.initial_state(), **atomic.read_json(path, {})}
-        self.config: dict[str, Any] | None = None
-        self.stamp: tuple[int, int] | None = None
-        self.whole_at = clock()
-        self.said = ""
-
-    def look(self) -> None:
-        """Compare, mend what differs, tell of it. Raise nothing that the machine can cause."""
-        self._read()
-        if self.config is None:
-            return
-        started = self.clock()
-        try:
-            objects = wanted(self.config, self.state["seen"])
-            listed = nft.listed(wall_rules.FAMILY, wall_rules.TABLE)
-            found = compared(objects, listed)
-            why = wall_step.reason(found, self.state)
-            if why:
-                self._save(wall_step.before_loading(found, self.state))
-                nft.load(wall_rules.script(objects, wall_rules.counts(listed)))
-                again = nft.listed(wall_rules.FAMILY, wall_rules.TABLE)
-                if left := wall_rules.differences(objects, again):
-                    raise nft.NftError(f"loaded, and yet {'; '.join(left)}")
-        except (nft.NftError, KeyError, ValueError, TypeError) as error:
-            self._failed(error)
-            return
-        self.said = ""
-        now = self.clock()
-        told, state = wall_step.stands(
-            found, why, self.state, seconds=now - started, since=now - self.whole_at
-        )
-        self.whole_at = now
-        # Told first: a kill in between repeats a message at worst.
-        for one in told:
-            tell(one, seconds=now - started)
-        self._save(state)
-
-    def take(self, seen: wall_state.Seen) -> bool:
-        """Keep what Docker said; return whether it is something new."""
-        if seen == self.state["seen"]:
-            return False
-        self._save({**self.state, "seen": seen})
-        return True
-
-    def is_outdated(self) -> bool:
-        """Say whether mediastack.toml is another file than the one that was read."""
-        return _stamp(configuration.file()) != self.stamp
-
-    def _read(self) -> None:
-        """Read the configuration anew when its file changed; keep the last good one."""
-        if self.config is not None and not self.is_outdated():
-            return
-        stamp = _stamp(configuration.file())
-        try:
-            config = configuration.load()
-            if not config.get("wall"):
-                raise configuration.ConfigError("mediastack.toml has no [wall]; run the deploy")
-        except configuration.ConfigError as error:
-            if self.config is None:
-                self._failed(error)
-            elif stamp != self.stamp:
-                print(f"mediastack wall: {error}; going by the last good one", file=sys.stderr)
-        else:
-            self.config = config
-        self.stamp = stamp
-
-    def _failed(self, error: Exception) -> None:
-        # Once in the journal of each start; it would be the same line every five seconds.
-        if str(error) != self.said:
-            print(f"mediastack wall: {error}", file=sys.stderr)
-        self.said = str(error)
-        told, state = wall_step.fails(str(error), self.state)
-        for one in told:
-            tell(one)
-        self._save(state)
-
-    def _save(self, state: State) -> None:
-        """Write wall.json when it changed; a full disk is no reason to leave the wall down."""
-        if state == self.state:
-            return
-        self.state = state
-        try:
-            atomic.write_json(self.path, state)
-        except OSError as error:
-            print(f"mediastack wall: {self.path}: {error.strerror}", file=sys.stderr)
-
-
-def wanted(config: dict[str, Any], seen: Any) -> list[wall_rules.Object]:
-    """Return the table for a configuration and what Docker said. Raise KeyError, ValueError."""
-    return wall_rules.wanted(wall_state.wall(config, seen or wall_state.nothing()))
-
-
-def compared(objects: list[wall_rules.Object], listed: dict[str, Any] | None) -> Found:
-    """Return one look at the wall."""
-    return Found(
-        boot=boot(),
-        wanted=digest(objects),
-        listed=None if listed is None else digest(listed.get("nftables", [])),
-        problems=wall_rules.differences(objects, listed),
-    )
-
-
-def boot(proc: str = "/proc") -> str:
-    """Return a name for this run of the system: the kernel's, and the start of its first process,
-    which in a container is not the kernel's."""
-    with open(f"{proc}/sys/kernel/random/boot_id", encoding="utf-8") as stream:
-        kernel = stream.read().strip()
-    with open(f"{proc}/1/stat", encoding="utf-8") as stream:
-        started = stream.read().rpartition(")")[2].split()[19]
-    return f"{kernel} {started}"
-
-
-def digest(objects: list[wall_rules.Object]) -> str:
-    """Return a name for what objects say."""
-    text = json.dumps(wall_rules.normal(objects), default=str, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+                asked, asked_at, stirred = worker.submit(ask, keeper.config), last, False
 
 
 def ask(config: dict[str, Any] | None) -> wall_state.Seen | None:
@@ -215,23 +108,16 @@ def ask(config: dict[str, Any] | None) -> wall_state.Seen | None:
         return None
 
 
-def take(asked: Future[wall_state.Seen | None], keeper: Keeper) -> bool:
-    """Hand what Docker answered to the keeper; return whether it is something new."""
-    if not asked.done():
+def take(answer: Future[Any], keep: Callable[[Any], bool]) -> bool:
+    """Hand what a thread found to the keeper; return whether it is something new."""
+    if not answer.done():
         return False
     try:
-        seen = asked.result()
+        found = answer.result()
     except Exception as error:  # the loop must outlive whatever Docker answers
-        print(f"mediastack wall: asking Docker: {error!r}", file=sys.stderr)
+        print(f"mediastack wall: asking Docker or reading a list: {error!r}", file=sys.stderr)
         return False
-    return seen is not None and keeper.take(seen)
-
-
-def tell(one: Told, *, seconds: float = 0.0) -> None:
-    """Write it into the ledger and, when it is for the user, into the spool."""
-    ledger.append(ACTOR, SUBJECT, one.outcome, duration_seconds=seconds, cause=one.cause)
-    if one.priority:
-        notify.send(SUBJECT, one.title, one.message, priority=one.priority, key=one.title)
+    return keep(found)
 
 
 def state_path() -> str:
@@ -239,20 +125,13 @@ def state_path() -> str:
     return os.path.join(configuration.paths()["state"], STATE_FILE)
 
 
-def _stamp(path: str) -> tuple[int, int] | None:
-    with contextlib.suppress(OSError):
-        found = os.stat(path)
-        return found.st_mtime_ns, found.st_ino
-    return None
-
-
-def _signals_as_bytes() -> int:
-    """Return a pipe that gets a byte per SIGHUP, SIGTERM or SIGINT received."""
+def _signals_as_bytes() -> tuple[int, int]:
+    """Return a pipe that gets a byte per SIGHUP, SIGTERM or SIGINT received, both ends."""
     reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    return reading
+    return reading, writing
 
 
 def _say_ready() -> None:

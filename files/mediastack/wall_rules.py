@@ -11,6 +11,7 @@ even when the kernel knows their connection: a wall that comes late ends a leak 
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -36,8 +37,12 @@ class Wall(NamedTuple):
     egress: frozenset[str]
     """Those that may go anywhere."""
     endpoints: frozenset[tuple[str, int]]
-    """(address, or "" for any; port) of the VPN's servers. Of several exact ones any address with
-    any port passes."""
+    """(address, or "" for any of `servers`; port) of the VPN's servers. Of several exact ones any
+    address with any port passes."""
+    servers: frozenset[str]
+    """Addresses of the provider's servers."""
+    unlisted: frozenset[int]
+    """Ports that are open to any address, since no list of servers is known."""
     outbound: frozenset[str]
     """Networks beside the tunnel that the user let Gluetun's zone into."""
 
@@ -84,51 +89,6 @@ def counts(listed: Object | None) -> dict[str, dict[str, int]]:
     return found
 
 
-def differences(objects: Iterable[Object], listed: Object | None) -> list[str]:
-    """Return what a listing (`nft -j list table`; None: there is no table) lacks or has too much,
-    in words; [] when the wall stands."""
-    if listed is None:
-        return [f"table {FAMILY} {TABLE} is missing"]
-    want, have = normal(objects), normal(listed.get("nftables", []))
-    problems = []
-    for name in dict.fromkeys([*want, *have]):
-        if name not in have:
-            problems.append(f"{name} is missing")
-        elif name not in want:
-            problems.append(f"{name} is not ours")
-        elif want[name] != have[name]:
-            problems.append(_told(name, want[name], have[name]))
-    return problems
-
-
-def normal(objects: Iterable[Object]) -> dict[str, Any]:
-    """Return {"counter x", "set x", "chain x": what it says}, without what differs between
-    versions of nft (handles, order and writing of elements) and without counts."""
-    found: dict[str, Any] = {}
-    rules: dict[str, list[Any]] = {}
-    for one in objects:
-        ((kind, content),) = one.items()
-        if kind == "counter":
-            found[f"counter {content['name']}"] = "counter"
-        elif kind == "set":
-            elements = [_element(each) for each in content.get("elem", [])]
-            if "interval" in content.get("flags", ()):
-                elements = _collapsed(elements)
-            found[f"set {content['name']}"] = {
-                "type": content["type"],
-                "elements": sorted(map(_word, elements)),
-            }
-        elif kind == "chain":
-            keys = ("type", "hook", "prio", "policy")
-            found[f"chain {content['name']}"] = {key: content.get(key) for key in keys}
-            rules.setdefault(content["name"], [])
-        elif kind == "rule":
-            rules.setdefault(content["chain"], []).append(content["expr"])
-        elif kind not in ("metainfo", "table"):
-            found[f"{kind} {content.get('name', '')}"] = content
-    return found | {f"rules of {chain}": several for chain, several in rules.items()}
-
-
 def _sets(wall: Wall) -> list[Object]:
     """The sets; an empty one matches nothing."""
     made = [_set("bridges", "ifname", sorted(wall.bridges))]
@@ -141,10 +101,12 @@ def _sets(wall: Wall) -> list[Object]:
             made.append(_set(f"{name}_ipv{family}", kind, addresses(getattr(wall, name), family)))
         exact = addresses({address for address, _ in wall.endpoints if address}, family)
         made.append(_set(f"exact_ipv{family}", kind, exact))
+        made.append(_set(f"servers_ipv{family}", kind, addresses(wall.servers, family)))
     ports = sorted({port for address, port in wall.endpoints if not address})
     exact_ports = sorted({port for address, port in wall.endpoints if address})
     made.append(_set("endpoint_ports", "inet_service", ports))
     made.append(_set("exact_ports", "inet_service", exact_ports))
+    made.append(_set("unlisted_ports", "inet_service", sorted(wall.unlisted)))
     return made
 
 
@@ -161,7 +123,12 @@ def _rules() -> list[Object]:
         *_both("judge", "saddr", "owners", _jump("owner")),
         *_both("judge", "saddr", "egress", {"accept": None}),
         *_refused("judge", "other"),
-        _rule("owner", _is(_field("udp", "dport"), "@endpoint_ports"), {"accept": None}),
+        *_both(
+            *("owner", "daddr", "servers"),
+            _is(_field("udp", "dport"), "@endpoint_ports"),
+            {"accept": None},
+        ),
+        _rule("owner", _is(_field("udp", "dport"), "@unlisted_ports"), {"accept": None}),
         # Two sets rather than one of pairs, which versions of nft list differently. They hold one
         # of each but while an endpoint changes.
         *_both(
@@ -218,8 +185,12 @@ def _jump(chain: str) -> Object:
 
 def addresses(several: Iterable[str], family: int) -> list[str]:
     """Return the addresses of one family, sorted."""
-    parsed = [ipaddress.ip_address(one) for one in several]
-    return [str(one) for one in sorted(p for p in parsed if p.version == family)]
+    kind = {4: socket.AF_INET, 6: socket.AF_INET6}[family]
+    try:
+        packed = {socket.inet_pton(kind, one) for one in several if (":" in one) == (family == 6)}
+    except OSError as error:
+        raise ValueError(f"no address among {several}") from error
+    return [socket.inet_ntop(kind, one) for one in sorted(packed)]
 
 
 def networks(several: Iterable[str], family: int) -> list[Any]:
@@ -230,57 +201,3 @@ def networks(several: Iterable[str], family: int) -> list[Any]:
         {"prefix": {"addr": str(one.network_address), "len": one.prefixlen}}
         for one in ipaddress.collapse_addresses(own)
     ]
-
-
-def _element(value: Any) -> Any:
-    """An element as a network, a range, a number or a name."""
-    if isinstance(value, dict) and "prefix" in value:
-        return ipaddress.ip_network(f"{value['prefix']['addr']}/{value['prefix']['len']}")
-    if isinstance(value, dict) and "range" in value:
-        return tuple(ipaddress.ip_address(each) for each in value["range"])
-    if isinstance(value, dict) and "elem" in value:
-        return _element(value["elem"]["val"])
-    if isinstance(value, str):
-        try:
-            return ipaddress.ip_network(value)
-        except ValueError:
-            return value
-    return str(value)
-
-
-def _collapsed(elements: list[Any]) -> list[Any]:
-    """Neighbouring networks as one, however a version of nft writes them."""
-    kinds = (ipaddress.IPv4Network, ipaddress.IPv6Network)
-    flat: list[Any] = []
-    for one in elements:
-        if isinstance(one, tuple):
-            flat += ipaddress.summarize_address_range(one[0], one[1])
-        else:
-            flat.append(one)
-    rest = [one for one in flat if not isinstance(one, kinds)]
-    for kind in kinds:
-        rest += ipaddress.collapse_addresses(one for one in flat if isinstance(one, kind))
-    return rest
-
-
-def _word(element: Any) -> str:
-    """An element as a person writes it."""
-    if isinstance(element, tuple):
-        return " ".join(map(str, element))
-    return str(element).removesuffix("/32").removesuffix("/128")
-
-
-def _told(name: str, want: Any, have: Any) -> str:
-    """One difference in words."""
-    if isinstance(want, dict) and "elements" in want and want["type"] == have.get("type"):
-        missing = [one for one in want["elements"] if one not in have["elements"]]
-        extra = [one for one in have["elements"] if one not in want["elements"]]
-        told = [f"lacks {', '.join(missing)}"] if missing else []
-        told += [f"has {', '.join(extra)} too much"] if extra else []
-        return f"{name} {' and '.join(told)}"
-    if isinstance(want, list) and isinstance(have, list):
-        missing = [str(number + 1) for number, one in enumerate(want) if one not in have]
-        if missing:
-            return f"{name}: number {', '.join(missing)} of {len(want)} is missing"
-        return f"{name} are {len(have)} instead of {len(want)}, or in another order"
-    return f"{name} is {have} instead of {want}"

@@ -5,6 +5,7 @@ come the names of our networks' interfaces, and what the existing Gluetun was cr
 labels say: a deploy that moves the endpoint writes the configuration first and recreates Gluetun
 later, and until then both must pass. What Docker said last is kept on disk, for the time between a
 boot and Docker's first answer; interfaces keep their names for as long as their network lives.
+Addresses of the provider's servers come from Gluetun's own list (wall_endpoints).
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
+from mediastack import wall_endpoints
+from mediastack.user_stops import docker_seconds
 from mediastack.wall_rules import Wall
 
 LABEL = "io.mediastack.network"
@@ -22,6 +25,7 @@ ENDPOINTS_LABEL = "io.mediastack.endpoints"
 OUTBOUND_LABEL = "io.mediastack.outbound"
 BRIDGE_OPTION = "com.docker.network.bridge.name"
 ANY = "*"
+PROVIDER_VARIABLE = "VPN_SERVICE_PROVIDER="
 
 
 class Seen(TypedDict):
@@ -30,26 +34,55 @@ class Seen(TypedDict):
     bridges: list[str]
     endpoints: list[list[Any]]
     outbound: list[str]
+    providers: list[str]
+    started: float | None
+    """When Gluetun started last, in seconds since the epoch; None: it never did."""
 
 
 def nothing() -> Seen:
     """Return what is known before Docker ever answered."""
-    return {"bridges": [], "endpoints": [], "outbound": []}
+    return {"bridges": [], "endpoints": [], "outbound": [], "providers": [], "started": None}
 
 
-def wall(config: Mapping[str, Any], seen: Mapping[str, Any]) -> Wall:
-    """Return the wall for a configuration and what Docker said. Raise KeyError without [wall]."""
+def wall(config: Mapping[str, Any], seen: Mapping[str, Any], known: wall_endpoints.Known) -> Wall:
+    """Return the wall for a configuration, what Docker said, and the lists of servers that are
+    known. Raise KeyError without [wall]."""
     own = config["wall"]
-    endpoints = [(one["address"], one["port"]) for one in config["vpn"]["endpoints"]]
-    endpoints += [(str(address), int(port)) for address, port in seen["endpoints"]]
+    endpoints = _endpoints(config, seen)
+    servers = wall_endpoints.servers(known, providers(config, seen))
+    anywhere = {port for address, port in endpoints if not address}
     return Wall(
         bridges=frozenset(seen["bridges"]),
         subnets=frozenset(own["subnets"]),
         owners=frozenset(own["owner_addresses"]),
         egress=frozenset(own["egress_addresses"]),
         endpoints=frozenset(endpoints),
+        servers=servers or frozenset(),
+        # Better the port alone than no tunnel: until Gluetun has written its first list.
+        unlisted=frozenset(anywhere if servers is None else ()),
         outbound=frozenset([*own["outbound_subnets"], *seen["outbound"]]),
     )
+
+
+def providers(config: Mapping[str, Any], seen: Mapping[str, Any]) -> frozenset[str]:
+    """Return the VPN providers of whose servers any may be the endpoint: the configured one, and
+    the one that the existing Gluetun was created for."""
+    configured = config["vpn"].get("provider", "")
+    found = {configured} if any(not one["address"] for one in config["vpn"]["endpoints"]) else set()
+    if any(not address for address, _ in seen["endpoints"]):
+        found |= set(seen.get("providers") or [configured])
+    return frozenset(found)
+
+
+def directory(config: Mapping[str, Any]) -> str:
+    """Return Gluetun's state directory on this host, "" without a Gluetun."""
+    owners = (one for one in config["services"].values() if one.get("owner"))
+    return next((str(one.get("config") or "") for one in owners), "")
+
+
+def _endpoints(config: Mapping[str, Any], seen: Mapping[str, Any]) -> set[tuple[str, int]]:
+    found = {(str(one["address"]), int(one["port"])) for one in config["vpn"]["endpoints"]}
+    return found | {(str(address), int(port)) for address, port in seen["endpoints"]}
 
 
 def seen(
@@ -60,16 +93,26 @@ def seen(
     """Return what matters of Docker's networks and of our containers, inspected."""
     owners = {name for name, one in config["services"].items() if one.get("owner")}
     created: list[dict[str, str]] = []
+    told: set[str] = set()
+    starts: list[float | None] = []
     for one in containers:
         labels = one["Config"].get("Labels") or {}
         if labels.get("io.mediastack.service") in owners:
             created.append(labels)
+            told |= set(one["Config"].get("Env") or [])
+            starts.append(docker_seconds((one.get("State") or {}).get("StartedAt", "")))
     endpoints = {pair for one in created for pair in read_endpoints(one.get(ENDPOINTS_LABEL, ""))}
     outbound = {net for one in created for net in read_networks(one.get(OUTBOUND_LABEL, ""))}
     return {
         "bridges": sorted(interface(one) for one in networks if is_ours(config, one)),
         "endpoints": [list(pair) for pair in sorted(endpoints)],
         "outbound": sorted(outbound),
+        "providers": sorted(
+            one.removeprefix(PROVIDER_VARIABLE).lower()
+            for one in told
+            if one.startswith(PROVIDER_VARIABLE)
+        ),
+        "started": min((one for one in starts if one), default=None),
     }
 
 

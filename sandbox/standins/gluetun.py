@@ -1,8 +1,8 @@
 """Gluetun: a real tunnel with its kill switch, name server, health checks and forwarded port.
 
-It starts as v3.41.3 does: the firewall first, then the settings, then the tunnel (wireguard-go on
-tun0), and it fails as upstream does without NET_ADMIN, without /dev/net/tun and on settings that
-are not valid. `openvpnconfig` only validates and ends: no network is needed for that.
+It starts as v3.41.3 does: the firewall first, then its list of servers, the settings, the tunnel
+(wireguard-go on tun0), and it fails as upstream does without NET_ADMIN, without /dev/net/tun and on
+settings that are not valid. `openvpnconfig` only validates and ends: no network is needed for that.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from . import (
     control,
     gluetun_control,
     gluetun_settings,
+    gluetun_storage,
     gluetun_system,
     gluetun_tunnel,
     gluetun_vpn,
@@ -34,7 +35,12 @@ def main(arguments: list[str]) -> int:
     links = gluetun_system.links()
     ipv6 = any(link.address.version == 6 and not link.address.is_link_local for link in links)
     try:
-        settings = gluetun_settings.read(os.environ, ipv6=ipv6)
+        servers = gluetun_storage.synced(
+            gluetun_storage.FILE, gluetun_settings.provider_of(os.environ)
+        )
+        settings = gluetun_settings.read(os.environ, ipv6=ipv6, servers=servers)
+    except gluetun_storage.StorageError as error:
+        raise SystemExit(f"ERROR {error}") from error
     except gluetun_settings.SettingsError as error:
         where = "validating settings: " if arguments else ""
         raise SystemExit(f"ERROR {where}{error}") from error

@@ -8,12 +8,12 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import gluetun_servers
-from .gluetun_servers import Connection, Selection
+from .gluetun_servers import SERVERS, Connection, Selection, Server
 
 SECRETS = Path("/run/secrets")
 KEY_BYTES = 32
@@ -60,13 +60,17 @@ class Settings:
 
 
 def read(
-    environment: Mapping[str, str], secrets: Path = SECRETS, *, ipv6: bool = False
+    environment: Mapping[str, str],
+    secrets: Path = SECRETS,
+    *,
+    ipv6: bool = False,
+    servers: Sequence[Server] = SERVERS,
 ) -> Settings:
-    """The settings; `ipv6`: whether a link has an IPv6 network.
+    """The settings; `ipv6`: whether a link has an IPv6 network; `servers`: the provider's.
 
     Raise SettingsError with upstream's words when they are not valid.
     """
-    provider = environment.get("VPN_SERVICE_PROVIDER", "private internet access").lower()
+    provider = provider_of(environment)
     kind = environment.get("VPN_TYPE", "openvpn").lower()
     if kind != "wireguard":
         raise SettingsError(f"VPN settings: {provider} over {kind}: only wireguard is covered")
@@ -76,7 +80,7 @@ def read(
             f"possible choices: {provider} must be one of {', '.join(gluetun_servers.PROVIDERS)}"
         )
     forwarding = _switch(environment, "VPN_PORT_FORWARDING")
-    connection = _connection(environment, provider, forwarding)
+    connection = _connection(environment, provider, forwarding, servers)
     try:
         addresses = _addresses(environment, secrets, provider)
         unsupported = [one for one in addresses if one.version == 6 and not ipv6]
@@ -122,7 +126,14 @@ def read(
         raise SettingsError(str(error)) from error
 
 
-def _connection(environment: Mapping[str, str], provider: str, forwarding: bool) -> Connection:
+def provider_of(environment: Mapping[str, str]) -> str:
+    """The provider's name as Gluetun reads it."""
+    return environment.get("VPN_SERVICE_PROVIDER", "private internet access").lower()
+
+
+def _connection(
+    environment: Mapping[str, str], provider: str, forwarding: bool, servers: Sequence[Server]
+) -> Connection:
     public_key = environment.get("WIREGUARD_PUBLIC_KEY", "")
     address = environment.get("WIREGUARD_ENDPOINT_IP", "")
     port = environment.get("WIREGUARD_ENDPOINT_PORT", "")
@@ -148,13 +159,13 @@ def _connection(environment: Mapping[str, str], provider: str, forwarding: bool)
         port_forward_only=_switch(environment, "PORT_FORWARD_ONLY", default=forwarding),
     )
     place += f"for VPN service provider {provider}: "
-    if wrong := gluetun_servers.problem(selection):
+    if wrong := gluetun_servers.problem(selection, servers):
         raise SettingsError(place + wrong)
     if selection.free_only and selection.port_forward_only:
         raise SettingsError(
             f"{place}port forwarding only filter is not supported: together with free only filter"
         )
-    found = gluetun_servers.select(selection)
+    found = gluetun_servers.select(selection, servers)
     if found is None:
         raise SettingsError(f"finding a VPN server: no server found: for {selection}")
     return Connection(address or found.address, found.port, public_key or found.public_key,

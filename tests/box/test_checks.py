@@ -33,6 +33,7 @@ FAULTS = {
     "portsync": ("trusts-its-memory", "the ports have differed for 5 s"),
     "interrupt": ("in-place", "is half a file after"),
     "monitor-box": ("monitor-stopped", "is not in the namespace of gluetun"),
+    "privilege": ("capability", "can read /etc/shadow"),
     "leaks": ("wall-gone", "packets left beside the tunnel with Gluetun's wall open"),
 }
 

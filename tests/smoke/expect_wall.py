@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import wall_configuration
-from mediastack import wall_rules, wall_state
+from mediastack import wall_compare, wall_rules, wall_state
 from tests.smoke.expect_containers import find, ours
 from tests.smoke.expect_files import DEPLOY
 from tests.smoke.expected import Expected
@@ -24,8 +24,15 @@ def second_wall(expected: Expected, observed: Observed) -> Iterator[str]:
         return
     containers = [one for several in ours(observed).values() for one in several]
     seen = wall_state.seen(expected.config, observed["networks"], containers)
-    wanted = wall_rules.wanted(wall_state.wall(expected.config, seen))
-    for one in wall_rules.differences(wanted, observed["wall"]):
+    known = observed["servers"] or {}
+    for provider in sorted(wall_state.providers(expected.config, seen)):
+        if not known.get(provider, {}).get("current"):
+            yield (
+                f"the second wall has no list of {provider}'s servers, so their port is open to any"
+                " address; fix: stack-manage.sh downloads restart gluetun writes one"
+            )
+    wanted = wall_rules.wanted(wall_state.wall(expected.config, seen, known))
+    for one in wall_compare.differences(wanted, observed["wall"]):
         yield f"the second wall: {one}; {fix}"
 
 

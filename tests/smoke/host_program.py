@@ -197,6 +197,7 @@ def observe(spec: "dict[str, Any]") -> "dict[str, Any]":
         urls = {url: pool.submit(web_answer, url) for url in spec["urls"]}
         slow["packet_filter"] = pool.submit(run, "iptables-save")
         slow["wall"] = pool.submit(run_json, *spec["wall"])
+        slow["servers"] = pool.submit(run_json, *spec["servers"])
         slow["unfilled"] = pool.submit(unfilled, spec["program"])
         slow["lock_holder"] = pool.submit(lock, spec["lock"])
         nets = pool.submit(lambda: inspect("network", run("docker", "network", "ls", "-q").split()))

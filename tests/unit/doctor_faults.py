@@ -62,7 +62,7 @@ PROGRAM = "/opt/mediastack/bin/mediastack"
 DAEMON = "/etc/docker/daemon.json"
 NETWORK = "homelab_media_network"
 
-WALL = "table inet mediastack_wall"
+WALL, SERVERS = "table inet mediastack_wall", "addresses of the VPN's servers"
 
 
 def wall(plant: Callable[[list[dict[str, Any]]], Any]) -> Fault:
@@ -257,11 +257,14 @@ FAULTS: list[tuple[str, str, str, Fault]] = [
     ("wall", WALL, "nft cannot be run", put("wall", "error", value="nft cannot be run")),
     ("wall", WALL, "rules of judge: number 1 of 10", no_rule("judge", 0)),
     ("wall", WALL, "rules of judge: number 10 of 10", no_rule("judge", 9)),
-    ("wall", WALL, "rules of owner: number 6 of 7", no_rule("owner", 5)),
+    ("wall", WALL, "rules of owner: number 8 of 9", no_rule("owner", 7)),
     ("wall", WALL, "rules of forward: number 2 of 3", no_rule("forward", 1)),
     ("wall", WALL, "owners_ipv4 lacks 172.30.0.10", emptied("owners_ipv4")),
     ("wall", WALL, "endpoint_ports lacks 51820", emptied("endpoint_ports")),
     ("wall", WALL, "bridges lacks br-abcdef012345", emptied("bridges")),
+    ("wall", WALL, "servers_ipv4 lacks 198.51.100.10", emptied("servers_ipv4")),
+    ("wall", SERVERS, "not JSON", put("wall", "unread", value="servers.json is not JSON")),
+    ("wall", SERVERS, "1 of Gluetun's", put("wall", "found", value={"protonvpn": ["1.2.3.4"]})),
     (
         "wall",
         WALL,

@@ -13,6 +13,7 @@ from mediastack import wall_rules
 OWNER_NETNS, HOST_NETNS = 4026532001, 4026531840
 DIGEST = "sha256:" + "a" * 64
 NOW = 1_790_000_000.0
+SERVERS_OF_PROVIDER = ["198.51.100.10", "198.51.100.11"]
 
 # service: (stack, zone, port, has health check, mounts /data, inode of its namespace)
 SERVICES = {
@@ -46,7 +47,7 @@ def config() -> dict[str, Any]:
                 "gateway": "172.30.0.1",
                 "bind_address": "192.168.1.10",
             },
-            "vpn": {"endpoints": [{"address": "", "port": 51820}]},
+            "vpn": {"provider": "protonvpn", "endpoints": [{"address": "", "port": 51820}]},
             "wall": {
                 "subnets": ["172.30.0.0/24"],
                 "owner_addresses": ["172.30.0.10"],
@@ -191,6 +192,8 @@ def second_wall() -> dict[str, Any]:
         owners=frozenset({"172.30.0.10"}),
         egress=frozenset({"172.30.0.21"}),
         endpoints=frozenset({("", 51820)}),
+        servers=frozenset(SERVERS_OF_PROVIDER),
+        unlisted=frozenset(),
         outbound=frozenset(),
     )
     table = {"table": {"family": "inet", "name": "mediastack_wall", "handle": 3}}
@@ -226,7 +229,19 @@ def facts() -> dict[str, Any]:
                 "socket": {"kind": "socket", "uid": 998, "mode": 0o600},
                 "paused": "",
             },
-            "wall": {"error": "", "listed": second_wall()},
+            "wall": {
+                "error": "",
+                "listed": second_wall(),
+                "known": {
+                    "protonvpn": {
+                        "current": SERVERS_OF_PROVIDER,
+                        "older": [],
+                        "replaced_at": 0.0,
+                    }
+                },
+                "found": {"protonvpn": SERVERS_OF_PROVIDER},
+                "unread": "",
+            },
             "info": {"LiveRestoreEnabled": True, "LoggingDriver": "json-file"},
             "observation": observation(),
             "image_lock": {

@@ -40,12 +40,21 @@ FAULTS = (
     Fault(W.second_wall, (), setting(None, "wall"), "no table"),
     *(
         Fault(W.second_wall, (), gone("rule", number, chain=chain), f"rules of {chain}")
-        for chain, several in (("forward", 3), ("judge", 10), ("owner", 7))
+        for chain, several in (("forward", 3), ("judge", 10), ("owner", 9))
         for number in range(several)
     ),
     Fault(W.second_wall, (), gone("chain", name="forward"), "chain forward"),
     Fault(W.second_wall, (), gone("counter", name="owner_ipv6"), "counter owner_ipv6"),
     Fault(W.second_wall, (), changed("set", "endpoint_ports", "elem", []), "lacks 51820"),
+    Fault(W.second_wall, (), changed("set", "servers_ipv4", "elem", []), "lacks 198.51.100.10"),
+    Fault(
+        W.second_wall,
+        (),
+        changed("set", "servers_ipv4", "elem", ["198.51.100.10", "203.0.113.80"]),
+        "has 203.0.113.80 too much",
+    ),
+    Fault(W.second_wall, (), changed("set", "unlisted_ports", "elem", [51820]), "51820 too much"),
+    Fault(W.second_wall, (), setting({}, "servers"), "no list of protonvpn's servers"),
     Fault(W.second_wall, (), changed("set", "owners_ipv4", "elem", []), "lacks 172.30.0.10"),
     Fault(W.second_wall, (), changed("set", "subnets_ipv4", "elem", []), "lacks 172.30.0.0/24"),
     Fault(W.second_wall, (), changed("set", "bridges", "elem", []), "lacks br-000000000000"),

@@ -153,6 +153,7 @@ def observed(expected: Expected) -> dict[str, Any]:
         "links_inside": {"sonarr": "", "radarr": ""},
         "packet_filter": smoke_house_wall.packet_filter(expected),
         "wall": smoke_house_wall.second_wall(expected),
+        "servers": smoke_house_wall.servers(expected),
         "proxies": {
             name: dict(questions)
             for kind in sockets

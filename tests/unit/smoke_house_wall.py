@@ -15,13 +15,19 @@ from tests.smoke.expected import Expected
 def second_wall(expected: Expected) -> dict[str, Any]:
     """What nft lists: the table, with handles, each counter with what it counted."""
     seen = wall_state.nothing() | {"bridges": [f"br-{'0' * 12}"]}
-    objects = wall_rules.wanted(wall_state.wall(expected.config, seen))
+    objects = wall_rules.wanted(wall_state.wall(expected.config, seen, servers(expected)))
     listed = []
     for handle, one in enumerate(objects):
         ((kind, content),) = one.items()
         listed.append({kind: {**content, "handle": handle}})
     table = {"table": {"family": "inet", "name": "mediastack_wall", "handle": 1}}
     return {"nftables": [{"metainfo": {"version": "1.1.3"}}, table, *listed]}
+
+
+def servers(expected: Expected) -> dict[str, Any]:
+    """What the wall's keeper knows of the provider's servers."""
+    (provider,) = wall_state.providers(expected.config, wall_state.nothing())
+    return {provider: {"current": ["198.51.100.10"], "older": [], "replaced_at": 0.0}}
 
 
 def packet_filter(expected: Expected) -> str:

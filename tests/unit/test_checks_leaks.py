@@ -155,11 +155,19 @@ def test_packets_at_the_sink_are_a_violation_that_shows_some() -> None:
     assert found.startswith("1 packets left beside the tunnel now: 1 udp (such as udp: 1.000")
 
 
-def test_what_is_by_design_or_somebody_elses_is_no_violation() -> None:
+def test_port_of_the_endpoint_at_another_address_is_a_violation_like_any_other() -> None:
     context = Context("leaks")
     seen = Seen(CANARY)
-    packets = [packet("udp", "203.0.113.80", 51820), packet("tcp", "203.0.113.80", 80)]
-    seen.sunk = tally(packets, [], CANARY)
+    seen.sunk = tally([packet("udp", "203.0.113.80", 51820)], [], CANARY)
+    leaks._nothing_leaked(context, seen, "now")
+    (found,) = context.violations
+    assert found.startswith("1 packets left beside the tunnel now: 1 endpoint-port (such as")
+
+
+def test_what_is_somebody_elses_is_no_violation() -> None:
+    context = Context("leaks")
+    seen = Seen(CANARY)
+    seen.sunk = tally([packet("tcp", "203.0.113.80", 80)], [], CANARY)
     leaks._nothing_leaked(context, seen, "now")
     assert context.violations == []
     assert context.figures == {"others_at_the_sink": 1}

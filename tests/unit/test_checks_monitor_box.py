@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import settings_house
 
 from checks import (
     monitor_box,
@@ -16,13 +18,24 @@ from checks import (
     monitor_proxy,
     monitor_schedules,
     monitor_volumes,
+    runtime,
 )
 from checks import monitor_seen as seen
 from checks.framework import CheckError, Context
 from checks.inside import docker_proxy
 from checks.monitor_seen import Record
+from settings import enabled
 
 FILES = Path(__file__).parents[2] / "files"
+
+
+@pytest.fixture(autouse=True)
+def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Those of the settings' defaults: a box, with settings of its own, need not be there."""
+    monkeypatch.setattr(runtime, "services", lambda: enabled(settings_house.load(tmp_path)))
+    runtime.expected.cache_clear()
+    yield
+    runtime.expected.cache_clear()
 
 
 def state(at: float, **running: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import doctor_house as house
@@ -27,21 +28,43 @@ def test_docker_away_is_no_reason_to_doubt_what_only_docker_knows() -> None:
     for one in facts["wall"]["listed"]["nftables"]:
         if one.get("set", {}).get("name") == "endpoint_ports":
             one["set"]["elem"] = [1637, 51820]
-    assert [one.ok for one in doctor_wall.stands(house.config(), facts)] == [True]
+    assert [one.ok for one in doctor_wall.stands(house.config(), facts)] == [True, True]
 
 
 def test_docker_away_does_not_hide_a_missing_rule() -> None:
     facts = house.facts() | {"docker_error": "away", "networks": [], "inspected": {}}
     facts["wall"]["listed"]["nftables"].pop()
-    assert [one.ok for one in doctor_wall.stands(house.config(), facts)] == [False]
+    assert [one.ok for one in doctor_wall.stands(house.config(), facts)] == [False, True]
 
 
 def test_way_of_a_gluetun_that_is_still_to_be_recreated_is_as_it_should_be() -> None:
     config, facts = house.config(), house.facts()
     labels = facts["inspected"]["gluetun"]["Config"]["Labels"]
     labels["io.mediastack.endpoints"] = "* 1637"
-    (finding,) = doctor_wall.stands(config, facts)
+    finding, _ = doctor_wall.stands(config, facts)
     assert "endpoint_ports lacks 1637" in finding.problem
+
+
+def test_wall_that_knows_no_servers_is_told_with_its_reason_and_as_what_it_is() -> None:
+    facts = house.facts()
+    facts["wall"] |= {"known": {}, "found": {}, "unread": ""}
+    for one in facts["wall"]["listed"]["nftables"]:
+        if one.get("set", {}).get("name", "").startswith("servers_"):
+            one["set"].pop("elem", None)
+        if one.get("set", {}).get("name") == "unlisted_ports":
+            one["set"]["elem"] = [51820]
+    table, servers = doctor_wall.stands(house.config(), facts)
+    assert table.ok
+    assert "no list with servers of protonvpn" in servers.problem
+    assert "any address" in servers.problem
+    facts["wall"]["unread"] = "servers.json is not JSON"
+    assert "not JSON" in doctor_wall.stands(house.config(), facts)[1].problem
+
+
+def test_custom_endpoint_has_no_list_to_ask_for() -> None:
+    config = house.config()
+    config["vpn"] = {"provider": "custom", "endpoints": [{"address": "198.51.100.7", "port": 5}]}
+    assert doctor_wall.servers(config, {"known": {}, "found": {}, "unread": ""}) == []
 
 
 @pytest.mark.parametrize(
@@ -67,14 +90,16 @@ def test_container_that_was_made_with_other_name_servers(have: Any, problem: str
         ('{"nftables": []}', "", {"nftables": []}),
     ],
 )
-def test_what_nft_says(said: str | None, error: str, listed: Any) -> None:
+def test_what_nft_says(tmp_path: Path, said: str | None, error: str, listed: Any) -> None:
     asked: list[Sequence[str]] = []
 
     def run(command: Sequence[str]) -> str | None:
         asked.append(command)
         return said
 
-    found = doctor_wall.gather(run)
+    config = house.config()
+    config["paths"] = {**config["paths"], "state": str(tmp_path)}
+    found = doctor_wall.gather(config, run)
     assert error in found["error"]
     assert found["listed"] == listed
     assert asked == [("nft", "-j", "list", "table", "inet", "mediastack_wall")]
@@ -95,8 +120,9 @@ def test_wall_check_says_it_in_json_and_by_its_exit_code(
         found: list[dict[str, Any]] = house.facts()["networks"]
         return found
 
+    found = house.facts()["wall"] | {"listed": listed}
     monkeypatch.setattr(configuration, "load", house.config)
-    monkeypatch.setattr(doctor_wall, "gather", lambda _: {"error": "", "listed": listed})
+    monkeypatch.setattr(doctor_wall, "gather", lambda *_: found)
     monkeypatch.setattr(Docker, "networks", networks)
     monkeypatch.setattr(Docker, "inspect", lambda *_: house.inspected()["gluetun"])
     assert doctor_wall.main([]) == (0 if whole else 1)

@@ -87,11 +87,40 @@ class Heard:
 
 def test_more_changes_than_the_kernel_could_keep_are_changes_too() -> None:
     heard = Heard(b"x", OSError(errno.ENOBUFS, "full"), b"y")
-    nft.drain(heard)  # type: ignore[arg-type]
+    assert nft.drain(heard, "ours")  # type: ignore[arg-type]
     assert heard.several == []
     broken = Heard(OSError(errno.EIO, "broken"), b"y")
-    nft.drain(broken)  # type: ignore[arg-type]
+    assert nft.drain(broken, "ours")  # type: ignore[arg-type]
     assert broken.several == [b"y"]
+
+
+def test_change_of_another_table_is_not_one_of_ours() -> None:
+    theirs = Heard(b"\0filter\0", b"\0ours_not\0")
+    assert not nft.drain(theirs, "ours")  # type: ignore[arg-type]
+    assert nft.drain(Heard(b"\0filter\0", b"\0ours\0\1"), "ours")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("answer", [b"", b"\0" * 40, OSError(errno.EPERM, "no"), TimeoutError()])
+def test_kernel_that_gives_its_rulesets_no_number(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes | OSError
+) -> None:
+    class Asked:
+        def __enter__(self) -> Asked:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def settimeout(self, _: float) -> None: ...
+
+        def sendto(self, *_: Any) -> None: ...
+
+        def recv(self, _: int) -> bytes:
+            if isinstance(answer, bytes):
+                return answer
+            raise answer
+
+    monkeypatch.setattr(nft.socket, "socket", lambda *_: Asked())
+    assert nft.generation() is None
 
 
 def test_kernel_without_netlink_is_no_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -250,3 +250,37 @@ def test_attachments_are_read_from_what_docker_was_asked_for() -> None:
 def test_a_container_without_a_network_of_its_own_has_none_attached(mode: str) -> None:
     made = {"HostConfig": {"NetworkMode": mode}, "NetworkSettings": {"Networks": {mode: {}}}}
     assert observe.attached(made) == {"restart": "no", "networks": {}, "ports": []}
+
+
+def test_a_frozen_container_has_its_namespace_still_and_what_docker_says_of_its_life_is_told(
+    host: Host,
+) -> None:
+    host.process(7, [])
+    frozen = inspected("sonarr", pid=7)
+    frozen["State"] |= {"Status": "paused", "OOMKilled": True}
+    frozen |= {"RestartCount": 3, "Created": "2026-11-27T12:00:00.5Z"}
+    (found,) = host.observe(frozen)["containers"]
+    assert found["netns"] == os.stat(host.root / "proc/7/ns/net").st_ino
+    assert (found["oom_killed"], found["restarts"]) == (True, 3)
+    assert found["created_at"] == 1795780800.5
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("/usr/libexec/docker/cli-plugins/docker-compose\0compose\0up\0", True),
+        ("/usr/bin/python3\0/usr/local/bin/docker-compose\0up\0", True),
+        ("docker\0logs\0docker-compose\0", False),
+        ("", False),
+    ],
+)
+def test_a_compose_at_work_is_seen_when_a_recreate_has_left_something(
+    host: Host, command: str, answer: bool
+) -> None:
+    process = host.root / "proc" / "12"
+    process.mkdir()
+    (process / "cmdline").write_text(command)
+    left = inspected("sonarr")
+    assert host.observe(left)["composing"] is False
+    left["Name"] = "/0123456789ab_sonarr"
+    assert host.observe(left)["composing"] is answer

@@ -271,6 +271,16 @@ def test_a_recreate_that_may_be_under_way_is_left_alone_for_a_minute(
     assert todo == ({"seerr"} if is_left_alone else {"sonarr", "seerr"})
 
 
+def test_without_any_compose_at_work_a_left_over_is_put_in_order_at_once() -> None:
+    docker = running_house()
+    docker.containers.append(left_over(docker, created_at=1000.0))
+    for composing in (False, True):
+        observation = {**docker.observation(), "at": 1000.0, "composing": composing}
+        actions = plan.plan(docker.config, observation)
+        todo = plan.ready(docker.config, observation, actions)
+        assert todo == ([] if composing else actions)
+
+
 def test_a_clock_that_was_set_back_keeps_no_left_over_for_ever() -> None:
     docker = running_house()
     docker.containers.append(left_over(docker, created_at=1000.0))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mediastack import endpoint_list
 from sandbox.internet_files import natpmp as provider_natpmp
 from sandbox.internet_files import provider
 from sandbox.standins import (
@@ -18,6 +21,7 @@ from sandbox.standins import (
     gluetun_ports,
     gluetun_servers,
     gluetun_settings,
+    gluetun_storage,
     gluetun_system,
     gluetun_tunnel,
 )
@@ -298,3 +302,60 @@ def test_client_and_provider_speak_the_same_nat_pmp() -> None:
 
 def test_an_echo_request_sums_up_to_nothing() -> None:
     assert gluetun_health.checksum(gluetun_health.echo_request(7, 1)) == 0
+
+
+def listed(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def test_list_of_the_image_is_written_before_anything_is_connected_to(tmp_path: Path) -> None:
+    path = tmp_path / "gluetun" / "servers.json"
+    servers = gluetun_storage.synced(path, "protonvpn")
+    assert servers == gluetun_servers.SERVERS
+    assert path.read_text().startswith('{\n  "version": 1,\n  "mullvad": {\n    "version"')
+    # It is what the host's wall goes by: the endpoint, and nothing of other kinds or providers.
+    assert endpoint_list.read(str(path.parent), ["protonvpn"]) == {
+        "protonvpn": [gluetun_servers.ENDPOINT]
+    }
+    before = path.stat().st_mtime_ns
+    assert gluetun_storage.synced(path, "protonvpn") == servers
+    assert path.stat().st_mtime_ns == before
+    assert gluetun_storage.synced(path, "custom") == ()
+
+
+def test_of_two_lists_the_younger_one_wins_but_for_what_is_to_be_kept(tmp_path: Path) -> None:
+    path = tmp_path / "servers.json"
+    gluetun_storage.synced(path, "protonvpn")
+    own = {"vpn": "wireguard", "hostname": "own.example", "ips": ["198.51.100.7"], "wgpubkey": KEY}
+    younger = listed(path)
+    younger["protonvpn"] |= {"timestamp": 1_763_504_613, "servers": [own]}
+    path.write_text(json.dumps(younger))
+    (server,) = gluetun_storage.synced(path, "protonvpn")
+    settings = read_with(tmp_path, (server,))
+    assert (settings.connection.address, settings.connection.public_key) == ("198.51.100.7", KEY)
+    for timestamp in (1, 99_999_999_999):
+        older = listed(path)
+        older["protonvpn"] |= {"timestamp": timestamp, "servers": [own, {**own, "keep": True}]}
+        path.write_text(json.dumps(older))
+        found = gluetun_storage.synced(path, "protonvpn")
+        assert [one.hostname for one in found] == [
+            *(one.hostname for one in gluetun_servers.SERVERS), "own.example",
+        ]  # fmt: skip
+
+
+def read_with(
+    tmp_path: Path, servers: tuple[gluetun_servers.Server, ...]
+) -> gluetun_settings.Settings:
+    (tmp_path / "wireguard_private_key").write_text(KEY)
+    return gluetun_settings.read(PROTON, tmp_path, servers=servers)
+
+
+def test_list_of_another_version_is_discarded_and_one_that_is_none_ends_it(tmp_path: Path) -> None:
+    path = tmp_path / "servers.json"
+    path.write_text(json.dumps({"version": 1, "protonvpn": {"version": 3, "timestamp": 2**40}}))
+    assert gluetun_storage.synced(path, "protonvpn") == gluetun_servers.SERVERS
+    for text in ("", "{", "[]"):
+        path.write_text(text)
+        with pytest.raises(gluetun_storage.StorageError, match="reading servers from file"):
+            gluetun_storage.synced(path, "protonvpn")

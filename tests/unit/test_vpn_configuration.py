@@ -33,6 +33,7 @@ def test_the_table_says_where_both_are_and_where_their_keys_are(tmp_path: Path) 
         "exit_check_resolver": "9.9.9.9",
         "exit_check_resolver_ipv6": "2620:fe::9",
         "owner": "gluetun",
+        "provider": "protonvpn",
         "torrent_client": "qbittorrent",
         "interface": "tun0",
         "port_forwarding": True,

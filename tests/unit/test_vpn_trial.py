@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from stacks_house import House, furnish
 
-from mediastack import compose, keeper_step, ledger, plan, stack_verbs, stacks, vpn_trial
+from mediastack import compose, ledger, plan, stack_verbs, stacks, vpn_trial
 from mediastack.docker_client import DockerError
 
 NO = (
@@ -124,15 +124,8 @@ def test_after_a_boot_the_old_container_starts_with_its_old_settings(house: Hous
     house.apply()
     for one in house.docker.containers:
         one["status"] = "exited"
-    observed: keeper_step.Observed = {
-        "config": house.config,
-        "observation": house.observe(None, None),
-        "busy": "",
-        "undecided": [],
-        "causes": {},
-    }
-    todo, _ = keeper_step.step(observed, keeper_step.initial_state(), 0.0)
-    assert "gluetun" in todo["apply"]
+    planned = plan.plan(house.config, house.observe(None, None))
+    assert ("gluetun", "start") in [(act["service"], act["action"]) for act in planned]
     house.apply()
     assert gluetun(house) == before
     assert set(house.statuses().values()) == {"running"}

@@ -111,6 +111,23 @@ def test_endpoint_of_a_provider(
     assert build(tmp_path, own)[0]["vpn"]["endpoints"] == [endpoint]
 
 
+def test_whose_servers_the_wall_lets_through_is_in_the_configuration(tmp_path: Path) -> None:
+    config, _ = build(tmp_path)
+    assert config["vpn"]["provider"] == "protonvpn"
+    assert config["services"]["gluetun"]["config"] == "/srv/mediastack/config/gluetun"
+
+
+@pytest.mark.parametrize(
+    "name", ["STORAGE_FILEPATH", "STORAGE_SERVERS_ENABLED", "STORAGE_SERVERS_DIRECTORY_PATH"]
+)
+def test_gluetuns_list_stays_where_the_wall_reads_it(tmp_path: Path, name: str) -> None:
+    own = {"services": {"gluetun": {"environment": {name: "/gluetun/else.json"}}}}
+    (problem,) = settings_house.problems(tmp_path, own)
+    assert name in problem
+    assert "list of servers" in problem
+    assert "delete the line" in problem
+
+
 def test_gluetun_carries_the_way_it_was_created_for(tmp_path: Path) -> None:
     _, composed = build(tmp_path)
     labels = composed["gluetun"]["labels"]

@@ -14,7 +14,7 @@ import pytest
 import wall_netns
 from wall_netns import House, listed
 
-from mediastack import wall_rules
+from mediastack import wall_compare
 
 reason = wall_netns.problem()
 pytestmark = [
@@ -35,6 +35,8 @@ def daemon(house: House, tmp_path: Path) -> Iterator[dict[str, Any]]:
     """The program itself, in the host."""
     toml = tmp_path / "mediastack.toml"
     toml.write_text(configuration(tmp_path, 51820))
+    (tmp_path / "gluetun").mkdir()
+    gluetun_writes(tmp_path, "198.51.100.10", "2001:db8:f::10")
     environment = {**os.environ, "MEDIASTACK_CONFIG": str(toml), "PYTHONPATH": wall_netns.FILES,
                    "DOCKER_HOST": f"unix://{tmp_path}/none"}  # fmt: skip
     house.run("host", "nft", "flush", "ruleset")
@@ -55,15 +57,24 @@ schema = 1
 state = "{state}"
 [services.gluetun]
 owner = true
+config = "{state}/gluetun"
 [stacks.downloads]
 [vpn]
+provider = "protonvpn"
 endpoints = [{{address = "", port = {port}}}]
 [wall]
-subnets = ["172.30.0.0/24"]
-owner_addresses = ["172.30.0.10"]
+subnets = ["172.30.0.0/24", "2001:db8:30::/64"]
+owner_addresses = ["172.30.0.10", "2001:db8:30::a"]
 egress_addresses = []
 outbound_subnets = []
 """
+
+
+def gluetun_writes(state: Path, *addresses: str) -> None:
+    """Its list of servers, in place, as it writes it."""
+    server = {"vpn": "wireguard", "ips": list(addresses)}
+    listed = {"version": 1, "protonvpn": {"version": 4, "timestamp": 1, "servers": [server]}}
+    (state / "gluetun" / "servers.json").write_text(json.dumps(listed))
 
 
 def wait(until: Any, seconds: float = 10.0) -> float:
@@ -107,16 +118,19 @@ def test_a_flushed_ruleset_is_mended_within_a_second_and_told_once(daemon: dict[
         "flush set inet mediastack_wall owners_ipv4",
         "insert rule inet mediastack_wall judge accept",
         "delete element inet mediastack_wall subnets_ipv4 { 172.30.0.0/24 }",
+        "flush set inet mediastack_wall servers_ipv4",
+        "add element inet mediastack_wall servers_ipv6 { 2001:db8:f::80 }",
+        "add element inet mediastack_wall unlisted_ports { 51820 }",
     ],
 )
 def test_any_damage_is_mended_within_a_second(daemon: dict[str, Any], damage: str) -> None:
     house, state = daemon["house"], daemon["state"]
     wait(lambda: outcomes(state) == ["built"])
-    whole = wall_rules.normal((listed(house) or {})["nftables"])
+    whole = wall_compare.normal((listed(house) or {})["nftables"])
     house.run("host", "nft", damage)
 
     def is_whole() -> bool:
-        return wall_rules.normal((listed(house) or {"nftables": []})["nftables"]) == whole
+        return wall_compare.normal((listed(house) or {"nftables": []})["nftables"]) == whole
 
     assert wait(is_whole) < 1.0
     wait(lambda: "mended" in outcomes(state))
@@ -129,6 +143,32 @@ def test_another_endpoint_is_no_alarm(daemon: dict[str, Any]) -> None:
     fresh.write_text(configuration(state, 1637))
     fresh.rename(daemon["toml"])
     wait(lambda: "1637" in house.run("host", "nft", "list", "table", "inet", "mediastack_wall"))
+    wait(lambda: outcomes(state) == ["built", "changed"])
+    assert messages(state) == []
+
+
+def test_packets_go_to_the_servers_of_the_list_and_soon_to_those_of_a_new_one(
+    daemon: dict[str, Any],
+) -> None:
+    house, state = daemon["house"], daemon["state"]
+    tries = [
+        (protocol, target, 51820, 0)
+        for protocol in ("udp", "tcp")
+        for target in ("198.51.100.10", "203.0.113.80", "2001:db8:f::10", "2001:db8:f::80")
+    ]
+
+    def reached() -> set[tuple[str, str]]:
+        house.arrived()
+        house.send("owner", *tries)
+        return {(one.protocol, one.target) for one in house.arrived()}
+
+    first = {("udp", "198.51.100.10"), ("udp", "2001:db8:f::10")}
+    assert reached() == first
+    gluetun_writes(state, "203.0.113.80")
+    table = ("nft", "list", "table", "inet", "mediastack_wall")
+    assert wait(lambda: "203.0.113.80" in house.run("host", *table)) < 5.0
+    # A running Gluetun may still use one of the list before.
+    assert reached() == {*first, ("udp", "203.0.113.80")}
     wait(lambda: outcomes(state) == ["built", "changed"])
     assert messages(state) == []
 

@@ -14,7 +14,7 @@ import wall_netns
 from wall_netns import House, listed
 
 from checks.faults import wall as wall_faults
-from mediastack import wall_rules, wall_state
+from mediastack import wall_compare, wall_rules, wall_state
 from mediastack.wall_rules import Wall
 from tests.unit import smoke_house
 
@@ -24,6 +24,8 @@ WALL = Wall(
     owners=frozenset({"172.30.0.10", "2001:db8:30::a"}),
     egress=frozenset({"172.30.0.20", "2001:db8:30::14"}),
     endpoints=frozenset({("", 51820), ("198.51.100.10", 1194), ("2001:db8:f::10", 1194)}),
+    servers=frozenset({"198.51.100.10", "2001:db8:f::10"}),
+    unlisted=frozenset({4500}),
     outbound=frozenset({"192.168.1.0/24", "192.168.2.0/24", "192.168.3.0/24"}),
 )
 # What each container tries: (protocol, target, port, own port).
@@ -35,11 +37,12 @@ TRIES = (
     *(("udp", "203.0.113.80", 1194, 0), ("udp", "2001:db8:f::80", 51820, 0)),
     *(("tcp", "2001:db8:f::80", 443, 0), ("icmp", "2001:db8:f::80", 0, 0)),
     *(("udp", "2001:db8:f::10", 1194, 0), ("udp", "2001:db8:f::80", 1194, 0)),
+    *(("udp", "2001:db8:f::10", 51820, 0), ("udp", "203.0.113.80", 4500, 0)),
 )
 OWNERS_WAYS = {
-    ("udp", "198.51.100.10", 51820), ("udp", "203.0.113.80", 51820),
+    ("udp", "198.51.100.10", 51820), ("udp", "203.0.113.80", 4500),
     ("udp", "198.51.100.10", 1194), ("tcp", "192.168.1.5", 445),
-    ("udp", "2001:db8:f::80", 51820), ("udp", "2001:db8:f::10", 1194),
+    ("udp", "2001:db8:f::10", 51820), ("udp", "2001:db8:f::10", 1194),
 }  # fmt: skip
 EVERYTHING = {(protocol, target, port) for protocol, target, port, _ in TRIES}
 
@@ -87,7 +90,7 @@ def test_without_a_wall_everything_arrives_or_the_rest_proves_nothing(house: Hou
 
 
 def test_what_this_nft_lists_is_what_was_loaded(walled: House) -> None:
-    assert wall_rules.differences(wall_rules.wanted(WALL), listed(walled)) == []
+    assert wall_compare.differences(wall_rules.wanted(WALL), listed(walled)) == []
 
 
 def test_the_owner_reaches_endpoints_and_what_the_user_named_and_nothing_else(
@@ -167,14 +170,16 @@ def test_every_planted_fault_of_the_table_is_one_that_is_noticed(
     walled: House, tmp_path: Path
 ) -> None:
     expected, _ = smoke_house.build(tmp_path)
-    wanted = wall_rules.wanted(wall_state.wall(expected.config, wall_state.nothing()))
+    wanted = wall_rules.wanted(
+        wall_state.wall(expected.config, wall_state.nothing(), wall_faults.known(expected))
+    )
     planted = [one for one in wall_faults.faults(expected) if wall_faults.FREEZE in one.plant]
     assert len(planted) >= 30
     for fault in planted:
         nft(walled, wall_rules.script(wanted, {}))
         command = fault.plant.replace(wall_faults.FREEZE, "nft")
         walled.run("host", "sh", "-c", command)
-        problems = wall_rules.differences(wanted, listed(walled))
+        problems = wall_compare.differences(wanted, listed(walled))
         # Without Docker there is no interface in it yet.
         assert bool(problems) == (fault.subject != "bridges"), (fault.kind, fault.subject)
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from wall_model import Packet, should, verdict
 
 from mediastack import wall_rules
-from mediastack.wall_rules import Wall, differences, wanted
+from mediastack.wall_compare import differences
+from mediastack.wall_rules import Wall, wanted
 
 WALL = Wall(
     bridges=frozenset({"br-media", "br-read"}),
@@ -20,6 +21,8 @@ WALL = Wall(
     owners=frozenset({"172.30.0.10", "2001:db8:30::a"}),
     egress=frozenset({"172.30.0.20", "2001:db8:30::14"}),
     endpoints=frozenset({("", 51820), ("198.51.100.10", 1194), ("2001:db8:f::10", 1194)}),
+    servers=frozenset({"198.51.100.10", "198.51.100.11", "2001:db8:f::10"}),
+    unlisted=frozenset({4500}),
     outbound=frozenset({"192.168.1.0/24"}),
 )
 INSIDE = ("172.30.0.10", "172.30.0.20", "172.30.0.34", "172.30.0.77", "10.9.9.9")
@@ -38,7 +41,7 @@ def packets() -> st.SearchStrategy[Packet]:
         lambda pair, *rest: Packet(*pair, *rest),
         pairs,
         st.sampled_from(["tcp", "udp", "icmp"]),
-        st.sampled_from([53, 443, 1194, 51820]),
+        st.sampled_from([53, 443, 1194, 4500, 51820]),
         interfaces,
         interfaces,
         st.booleans(),
@@ -66,6 +69,11 @@ def test_rules_do_what_the_sentence_says(wall: Wall, packet: Packet) -> None:
         (Packet("2001:db8:30::a", "2001:db8:f::80"), ("drop", "owner_ipv6")),
         (Packet("172.30.0.10", "198.51.100.10", "udp", 51820), ("accept", "")),
         (Packet("172.30.0.10", "198.51.100.10", "tcp", 51820), ("drop", "owner_ipv4")),
+        (Packet("172.30.0.10", "203.0.113.80", "udp", 51820), ("drop", "owner_ipv4")),
+        (Packet("2001:db8:30::a", "2001:db8:f::10", "udp", 51820), ("accept", "")),
+        (Packet("2001:db8:30::a", "2001:db8:f::80", "udp", 51820), ("drop", "owner_ipv6")),
+        (Packet("172.30.0.10", "203.0.113.80", "udp", 4500), ("accept", "")),
+        (Packet("172.30.0.34", "198.51.100.10", "udp", 51820), ("drop", "other_ipv4")),
         (Packet("172.30.0.10", "203.0.113.80", "udp", 1194), ("drop", "owner_ipv4")),
         (Packet("172.30.0.10", "198.51.100.10", "udp", 1194), ("accept", "")),
         (Packet("172.30.0.20", "203.0.113.80"), ("accept", "")),
@@ -94,7 +102,7 @@ def every_kind() -> list[Packet]:
     """A packet of each kind."""
     pairs = [*itertools.product(INSIDE, OUTSIDE), *itertools.product(INSIDE6, OUTSIDE6)]
     rest = itertools.product(
-        ("tcp", "udp"), (443, 1194, 51820), ("br-media", "br-other"), ("br-read", "eth0"),
+        ("tcp", "udp"), (443, 1194, 4500, 51820), ("br-media", "br-other"), ("br-read", "eth0"),
         (False, True),
     )  # fmt: skip
     return [Packet(*pair, *more) for pair, more in itertools.product(pairs, rest)]

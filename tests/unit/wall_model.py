@@ -114,10 +114,11 @@ def should(wall: Wall, packet: Packet) -> tuple[str, str]:
     family = f"ipv{source.version}"
     if packet.source in wall.owners:
         exact = {one for one in wall.endpoints if one[0]}
-        anywhere = ("", packet.port) in wall.endpoints
+        known = packet.target in wall.servers and ("", packet.port) in wall.endpoints
+        known = known or packet.port in wall.unlisted
         there = any(packet.target == one[0] for one in exact)
         there = there and any(packet.port == one[1] for one in exact)
-        if (packet.protocol == "udp" and (anywhere or there)) or among(wall.outbound, target):
+        if (packet.protocol == "udp" and (known or there)) or among(wall.outbound, target):
             return "accept", ""
         return "drop", f"owner_{family}"
     if packet.source in wall.egress:

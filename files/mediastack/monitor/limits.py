@@ -73,8 +73,9 @@ def pause(state: State, now: float, reason: str, settings: Mapping[str, Any]) ->
 
 
 def resume(state: State, now: float) -> None:
-    """The user lifts the pause: what was counted before does not count any more."""
+    """The user lifts the pause: what was counted or failed before does not count any more."""
     state["resumed_at"] = now
+    state["services"] = {}
     if state["pause"] is not None:
         state["pause"] = None
         say(state, "resumed")

@@ -92,8 +92,8 @@ _ALARMS = {
     ),
     "owner_down": (
         "Gluetun does not run",
-        "{count} attempts to start it failed. Trying on, less and less often; see: "
-        "stack-manage.sh doctor",
+        "{count} attempts to start it failed, or it ended again. Trying on, less and less often; "
+        "see: stack-manage.sh doctor",
         "Gluetun runs again.",
         4,
     ),
