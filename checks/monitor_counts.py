@@ -65,7 +65,6 @@ class Counts:
 
     def take(self, entry: Entry, judge: Judge) -> None:
         """One more entry, of which `judge` has taken note."""
-        self._conditions(entry, judge)
         kind = entry["kind"]
         if kind == "saved":
             self._saved(entry, judge)
@@ -84,6 +83,8 @@ class Counts:
             self._act(entry, judge)
         elif kind == "container":
             self._container(judge)
+        # Afterwards: it may be the very message.
+        self._conditions(entry, judge)
 
     # (e)
 
