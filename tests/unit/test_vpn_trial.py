@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from stacks_house import House, furnish
 
-from mediastack import compose, keeper_step, ledger, plan, stack_verbs, stacks, vpn_trial
+from mediastack import compose, ledger, plan, stack_verbs, stacks, vpn_trial
 from mediastack.docker_client import DockerError
 
 NO = (
@@ -107,12 +107,12 @@ def test_the_zone_of_a_gluetun_with_refused_settings_is_healed_and_followed(hous
     outcome = stacks.apply(
         house.config,
         engine,
-        "keeper",
+        "monitor",
         sleep=house.sleep,
         clock=lambda: house.now,
     )
     assert {act["service"] for act in outcome.done} == {"sonarr", "qbittorrent"}
-    assert len(house.trials) == 2, "the keeper does not ask for ever"
+    assert len(house.trials) == 2, "the monitor does not ask for ever"
     assert "vpn.countries" in outcome.failed["gluetun"]
 
 
@@ -124,15 +124,10 @@ def test_after_a_boot_the_old_container_starts_with_its_old_settings(house: Hous
     house.apply()
     for one in house.docker.containers:
         one["status"] = "exited"
-    observed: keeper_step.Observed = {
-        "config": house.config,
-        "observation": house.observe(None, None),
-        "busy": "",
-        "undecided": [],
-        "causes": {},
-    }
-    todo, _ = keeper_step.step(observed, keeper_step.initial_state(), 0.0)
-    assert "gluetun" in todo["apply"]
+    observation = house.observe(None, None)
+    actions = plan.plan(house.config, observation)
+    todo = plan.ready(house.config, observation, actions)
+    assert ("start", "gluetun") in [(act["action"], act["service"]) for act in todo]
     house.apply()
     assert gluetun(house) == before
     assert set(house.statuses().values()) == {"running"}
