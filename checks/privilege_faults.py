@@ -1,4 +1,4 @@
-"""What `privilege` must notice: the watcher with one right too many, the healer without one guard."""
+"""What `privilege` must notice: a watcher with one right too many, a healer with a guard less."""
 
 from __future__ import annotations
 
