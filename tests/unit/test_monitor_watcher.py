@@ -177,7 +177,9 @@ def test_without_a_state_on_disk_the_stranded_are_stopped_and_nothing_is_decided
     for _ in range(3):
         watcher.make_pass()
         house.seconds += 2
-        house.docker.start_owner()
+    house.docker.now += 6
+    house.docker.start_owner()
+    watcher.make_pass()
     assert [verb for verb, _ in house.did("act")] == ["hold"]
     assert watcher.state["cascades"] == []
     house.full = False
