@@ -51,6 +51,7 @@ class Counts:
         self.of_incarnation: dict[str, int] = {}
         self.numbers: set[int] = set()
         self.told: dict[int, int] = {}
+        self.content: dict[int, Any] = {}
         self.out: dict[tuple[str, str], float] = {}
         self.said: dict[tuple[str, str], list[float]] = {}
         self.paused_told = self.pauses = 0
@@ -64,7 +65,6 @@ class Counts:
 
     def take(self, entry: Entry, judge: Judge) -> None:
         """One more entry, of which `judge` has taken note."""
-        self._conditions(entry, judge)
         kind = entry["kind"]
         if kind == "saved":
             self._saved(entry, judge)
@@ -83,6 +83,8 @@ class Counts:
             self._act(entry, judge)
         elif kind == "container":
             self._container(judge)
+        # Afterwards: it may be the very message.
+        self._conditions(entry, judge)
 
     # (e)
 
@@ -205,6 +207,7 @@ class Counts:
                 self.violation("g", entry, f"message {number} is told {self.told[number]} times")
             return
         self.numbers.add(number)
+        self.content[number] = message
         key = (kind, message.get("service", ""))
         self._alarm(entry, *key)
         self.paused_told += kind == "paused"
@@ -234,6 +237,9 @@ class Counts:
 
     def _repeated(self, entry: Entry) -> None:
         number = entry["message"]["number"]
+        if self.content.get(number, entry["message"]) != entry["message"]:
+            text = f"message {number} is another one than the {number} told before: it is lost"
+            self.violation("g", entry, text)
         self.told[number] = self.told.get(number, 0) + 1
         if self.told[number] > 1 + self.deaths:
             self.violation("g", entry, f"message {number} is told {self.told[number]} times")

@@ -22,7 +22,8 @@ Reply = Callable[[dict[str, Any]], None]
 ROUNDS = 3
 ROUND_SECONDS = 0.5
 REMEMBERED = 100
-FIREWALL_SECONDS = 5.0
+# After so long without a change a look shows what the one before has shown.
+STEADY = user_stops.UNDECIDED_SECONDS + user_stops.DOCKERD_SETTLES_SECONDS
 
 
 class Healer:
@@ -36,15 +37,19 @@ class Healer:
         self.verb = ""
         self._reply: Reply = lambda result: None
         self.services: list[str] = []
+        self._looked: tuple[int, dict[str, Any] | None] = (-1, None)
         self.told: collections.deque[int] = collections.deque(maxlen=REMEMBERED)
 
     # Looking.
 
-    def look(self, *, firewall: bool) -> dict[str, Any]:
-        """Return LOOK. Raise NotReachable."""
+    def look(self) -> dict[str, Any]:
+        """Return LOOK without the firewall. Raise NotReachable."""
         world = self.world
         world.docker.require()
-        busy = world.lock if world.lock != "monitor" else ""
+        moment, known = self._looked
+        if known is not None and moment == world.changes and world.now - world.changed_at > STEADY:
+            # Nothing is another than it was, and whose stops the ends were is known.
+            return {**known, "disk_free": world.disk_free}
         observation = self.observation()
         undecided: list[str] = []
         if not world.lock:
@@ -62,9 +67,7 @@ class Healer:
                 and name not in world.journal
             ]
         actions = plan.plan(world.config, observation)
-        owner = world.docker.get(OWNER)
-        up = owner.firewall if owner is not None and owner.status == "running" else None
-        return {
+        look = {
             "schema": 1,
             "owner": OWNER,
             "boot": world.boot,
@@ -73,12 +76,20 @@ class Healer:
                 {key: act[key] for key in ("service", "action", "reason")} for act in actions
             ],
             "undecided": undecided,
-            "busy": busy,
+            "busy": world.lock if world.lock != "monitor" else "",
             "data": world.present,
-            "firewall": up if firewall else None,
+            "firewall": None,
             "disk_free": world.disk_free,
             "settings": world.settings,
         }
+        steady = world.now - world.changed_at > STEADY and moment == world.changes
+        self._looked = (world.changes, look if steady else None)
+        return look
+
+    def firewall(self) -> bool | None:
+        """What a command inside Gluetun's container tells."""
+        owner = self.world.docker.get(OWNER)
+        return owner.firewall if owner is not None and owner.status == "running" else None
 
     def observation(self) -> dict[str, Any]:
         """What observe.observe would return of the group."""
@@ -220,7 +231,7 @@ class Healer:
             return {"busy": busy}
         world = self.world
         try:
-            look = self.look(firewall=False)
+            look = self.look()
             chosen = [
                 name
                 for name in services
@@ -254,7 +265,7 @@ class Healer:
             return {"busy": busy}
         world = self.world
         try:
-            look = self.look(firewall=False)
+            look = self.look()
             owner = look["services"][OWNER]
             chosen = [
                 name

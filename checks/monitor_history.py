@@ -63,7 +63,7 @@ class Judge:
         self.ready = True
         self.known_again_by = 0.0
         self.ended = False
-        self.in_work: dict[str, float] = {}
+        self.in_work: dict[tuple[str, str], float] = {}
         self.elsewhere: dict[str, float] = {}
         self.missing: dict[str, float] = {}
         self.holds: dict[str, int] = {}
@@ -146,12 +146,16 @@ class Judge:
         for service in GROUP:
             # (b): who should run does.
             bad = self.is_missing(service) and not self.pause and (ready or service == OWNER)
-            bad = bad and self.at - seconds >= max(
-                self.in_work.get(service, 0.0), self.in_work.get(OWNER, 0.0)
-            )
+            bad = bad and not self._is_in_work((service, OWNER), self.at - seconds)
             if self._count(self.missing, service, bad, seconds) and self.missing[service] > bound:
                 text = f"should run and has not for {bound:.0f} s"
                 self.violation("b", service, text)
+
+    def _is_in_work(self, services: tuple[str, ...], moment: float) -> bool:
+        return any(
+            service in services and moment < until
+            for (service, _), until in self.in_work.items()
+        )
 
     def _unheard(self) -> float:
         """What is not a death nobody tells of when events are lost or late: the clock has to do."""
@@ -202,8 +206,9 @@ class Judge:
 
     def _leftover(self, entry: Entry) -> None:
         # What a recreate has left is not touched for a while.
-        until = self.at + LEFTOVER_SECONDS if entry["there"] else self.at
-        self.in_work[entry["service"]] = until
+        self.in_work.pop((entry["service"], entry["name"]), None)
+        if entry["there"]:
+            self.in_work[entry["service"], entry["name"]] = self.at + LEFTOVER_SECONDS
 
     def _lock(self, entry: Entry) -> None:
         self.lock = entry["holder"]

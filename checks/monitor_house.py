@@ -27,6 +27,7 @@ class House:
         self._alive = True
         self._known: tuple[Any, bool | None, float] = (None, None, -1e9)
         self._probing = False
+        self._seen: Any = None
         self.wall_clock = world.wall
 
     def end(self) -> None:
@@ -76,7 +77,7 @@ class House:
         look = None
         if self._healer.alive and not world.docker.mode:
             try:
-                look = self._healer.look(firewall=False)
+                look = self._healer.look()
             except NotReachable:
                 look = None
         owner = world.docker.get(OWNER)
@@ -84,7 +85,10 @@ class House:
         if ready and owner is not None:
             stood = owner.firewall or world.now - owner.unprotected < KNOWN_SECONDS
             ready = owner.health == "healthy" and stood
-        world.note("looked", known=look is not None, ready=ready)
+        seen = (world.changes, look is not None, ready)
+        if seen != self._seen:
+            self._seen = seen
+            world.note("looked", known=look is not None, ready=ready)
         if look is not None:
             if firewall:
                 look = {**look, "firewall": self._firewall_of(look)}
@@ -101,7 +105,7 @@ class House:
         if not self._probing and world.now - since >= firewall_module.AGAIN_SECONDS:
             self._probing = True
             began = world.now
-            found = self._healer.look(firewall=True)["firewall"]
+            found = self._healer.firewall()
 
             def told() -> None:
                 self._probing = False
@@ -142,6 +146,8 @@ class House:
         taken = self._healer.alive
         if taken:
             self._healer.tell(copy.deepcopy(message))
+            if self._world.kill_at_tell:
+                self._world.kill_at_tell, self._world.must_die = False, True
         self._world.call(0.0001, 0.001)
         return taken
 

@@ -359,9 +359,12 @@ def stream_cut(world: World, healer: Healer) -> None:
 
 
 def monitor_killed(world: World, healer: Healer) -> None:
-    """The monitor dies at one of its next calls, or at once while it waits."""
-    if world.random.random() < 0.25:
+    """The monitor dies at one of its next calls, when it has told something, or while it waits."""
+    how = world.random.choice(("now", "telling", "call", "call"))
+    if how == "now":
         world.must_die = True
+    elif how == "telling":
+        world.kill_at_tell = True
     else:
         world.kill_in = world.random.randint(1, 14)
 
@@ -382,6 +385,7 @@ def reboot(world: World, healer: Healer) -> None:
 def clock_jump(world: World, healer: Healer) -> None:
     """Somebody sets the clock, by seconds or by years."""
     world.wall_error += world.random.choice((-1e8, -3700.0, -61.0, -3.0, 3.0, 61.0, 3700.0, 1e8))
+    world.note("clock")
     world.unsure()
 
 

@@ -41,6 +41,9 @@ def docker_start(world: World, name: str) -> Steps:
     yield 0.02
     one = world.docker.get(name)
     if one is not None and one.status not in RUNS:
+        if world.wishes[name] == "stop":
+            # Whatever comes of it: that it shall stay stopped is not the wish any more.
+            world.wish(name, "unknown")
         world.docker.start(one, "user")
         world.wish(name, "run")
 
@@ -162,6 +165,7 @@ def deploy(world: World, healer: Healer, changed: list[str]) -> Steps:
     for name in changed:
         entry = world.config["services"][name]
         entry["config_hash"] = world.docker.hashes[name] = f"{name}-{next(world.counter)}"
+    world.note("config")
     yield world.random.uniform(0.05, 1.0)
     yield from converge(world, healer, list(GROUP), "deploy")
 

@@ -25,6 +25,8 @@ DEPENDENTS = (
 GROUP = (OWNER, *DEPENDENTS)
 DATA = ("qbittorrent", "sonarr", "radarr", "bazarr", "cross-seed", "unpackerr")
 WITHOUT_HEALTH = ("recyclarr",)
+# Entries of the history that change nothing of what a look shows.
+UNSEEN = ("looked", "saved", "told", "repeated", "asked", "answered", "fault")
 EPOCH = 1_800_000_000.0
 SETTINGS: dict[str, Any] = {
     "healthy_seconds": 300,
@@ -68,7 +70,8 @@ class World:
         self.counter = itertools.count(1)
         self.heap: list[tuple[float, int, Callable[[], None]]] = []
         self.history: list[dict[str, Any]] = []
-        self.version = 0
+        # How often anything became another that a look shows, and when last.
+        self.changes, self.changed_at = 0, 0.0
         # The host: seconds with power, and since the present boot.
         self.on, self.boots, self.powered, self.booted_at = True, 1, 0.0, 0.0
         self.lock = ""
@@ -89,7 +92,7 @@ class World:
         self.resume_file = False
         self.monitor_alive = False
         self.kill_in: int | None = None
-        self.must_die = False
+        self.must_die = self.kill_at_tell = False
         self.wake: Callable[[str], None] = lambda why: None
         self.poke: Callable[[], None] = lambda: None
         # The schedule goes on at least until then.
@@ -180,7 +183,8 @@ class World:
     def note(self, kind: str, **facts: Any) -> None:
         """Write down what is true from now on."""
         self.history.append({"at": self.now, "powered": self.powered, "kind": kind, **facts})
-        self.version += 1
+        if kind not in UNSEEN:
+            self.changes, self.changed_at = self.changes + 1, self.now
 
     def changed(self, name: str, container: Container | None, started_by: str) -> None:
         service = name.rpartition("_")[2]

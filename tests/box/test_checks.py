@@ -34,6 +34,7 @@ FAULTS = {
     "interrupt": ("in-place", "is half a file after"),
     "monitor-box": ("monitor-stopped", "is not in the namespace of gluetun"),
     "privilege": ("capability", "can read /etc/shadow"),
+    "monitor": ("believes-running", "has run in another namespace than Gluetun's"),
     "leaks": ("wall-gone", "packets left beside the tunnel with Gluetun's wall open"),
 }
 

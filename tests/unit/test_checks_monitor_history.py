@@ -265,11 +265,17 @@ def test_g_a_message_that_is_lost_or_told_too_often_is_seen() -> None:
     for _ in range(2):
         twice.told("held", 1, services=[])
     assert found(twice.end()) == {"(g)"}
+    another = Story()
+    another.told("held", 1, services=[])
+    another.note("monitor", alive=False)
+    another.note("monitor", alive=True)
+    another.note("repeated", message={"number": 1, "kind": "paused"})
+    assert found(another.end()) == {"(g)"}
     killed = Story()
     killed.told("held", 1, services=[])
     killed.note("monitor", alive=False)
     killed.note("monitor", alive=True)
-    killed.note("repeated", message={"number": 1, "kind": "held"})
+    killed.note("repeated", message={"number": 1, "kind": "held", "services": []})
     assert killed.end() == []
 
 
