@@ -31,8 +31,9 @@ DOCKERD_SETTLED = (
 # What ends at SIGTERM gets as long as this; what does not, its whole grace.
 SHORT_GRACE_SECONDS = 10
 # How long a dependent may run stranded: it is noticed at once, and Docker stops nine side by side,
-# which takes a busy box its time. Gluetun is away for longer than that.
-STRANDED_SECONDS, AWAY_SECONDS = 5.0, 6.0
+# which takes a busy box its time. With Gluetun away for a while, and the time until it is healthy,
+# it would be longer than that without a stop.
+STRANDED_SECONDS, AWAY_SECONDS = 5.0, 4.0
 # What comes on top of it: a service that has to be started again, a Docker that is away.
 EXTRA_SECONDS = {"monitor-killed": 4.0, "healer-killed": 4.0, "stubborn": SHORT_GRACE_SECONDS + 2.0}
 EXTRA_OF_HIT = {"dockerd": 6.0, "flap": 2.0}
