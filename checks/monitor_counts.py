@@ -57,6 +57,7 @@ class Counts:
         self.paused_told = self.pauses = 0
         self.over_told = self.overs = 0
         self.owner_ill = self.unknown = 0.0
+        self.was = (False, False)
         self.last = 0.0
 
     def violation(self, invariant: str, entry: Entry, text: str) -> None:
@@ -247,20 +248,23 @@ class Counts:
     def _conditions(self, entry: Entry, judge: Judge) -> None:
         """What has lasted for long must have been told."""
         seconds, self.last = entry["powered"] - self.last, entry["powered"]
+        # What was so until now; what is so from now on counts at the next entry.
+        was_ill, was_blind = self.was
+        self.owner_ill = self.owner_ill + seconds if was_ill else 0.0
+        self.unknown = self.unknown + seconds if was_blind else 0.0
         owner = judge.containers.get(OWNER)
+        ill = bool(owner) and owner["status"] == "running" and owner["health"] == "unhealthy"
         can_tell = judge.monitor and judge.healer and judge.on and not judge.full
-        ill = owner and owner["status"] == "running" and owner["health"] == "unhealthy"
-        if not ill or judge.is_blocked() or judge.wishes[OWNER] != "run":
-            self.owner_ill = 0.0
-        else:
-            self.owner_ill += seconds
+        self.was = (
+            ill and not judge.is_blocked() and judge.wishes[OWNER] == "run",
+            bool(judge.docker) and can_tell,
+        )
         bound = self.settings["owner_unhealthy_seconds"] + PATIENCE_SECONDS
         if self.owner_ill > bound and not {("owner_unhealthy", ""), ("owner_not_ready", "")} & set(
             self.out
         ):
             self.violation("g", entry, f"Gluetun is unhealthy for {bound:.0f} s, untold")
             self.owner_ill = 0.0
-        self.unknown = self.unknown + seconds if judge.docker and can_tell else 0.0
         if self.unknown > UNKNOWN_SECONDS and ("unknown", "") not in self.out:
             self.violation("g", entry, "Docker does not answer for long, untold")
             self.unknown = 0.0

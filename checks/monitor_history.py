@@ -32,6 +32,7 @@ BLIND_SECONDS = 13.0
 FIRST_PAUSE_SECONDS, LONGEST_HOLD_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 75.0, 750.0
 REMEMBERED_SECONDS = 900.0
 MANY_ATTEMPTS, HEALTHY_SECONDS = 5, 320.0
+UNHEARD = ("lost", "late", "reordered")
 Entry = Mapping[str, Any]
 
 
@@ -61,7 +62,7 @@ class Judge:
         self.pending: Entry | None = None
         self.pause: Any = None
         self.ready = True
-        self.known_again_by = 0.0
+        self.known_again_by = self.unheard_until = 0.0
         self.ended = False
         self.in_work: dict[tuple[str, str], float] = {}
         self.elsewhere: dict[str, float] = {}
@@ -140,7 +141,7 @@ class Judge:
                     self.violation("a", service, text)
             elif not bad:
                 self.holds.pop(service, None)
-        ready = self.owner_is_ready()
+        ready = self.owner_is_ready() and self.wishes[OWNER] == "run"
         self.revives = [one for one in self.revives if one > self.at - REMEMBERED_SECONDS]
         bound = ENDED_SECONDS + self._unheard() + _pauses(len(self.revives), LONGEST_PAUSE_SECONDS)
         for service in GROUP:
@@ -159,7 +160,9 @@ class Judge:
 
     def _unheard(self) -> float:
         """What is not a death nobody tells of when events are lost or late: the clock has to do."""
-        return QUIET_SECONDS if self.delivery in ("lost", "late", "reordered") else 0.0
+        if self.delivery in UNHEARD:
+            self.unheard_until = self.at + QUIET_SECONDS
+        return QUIET_SECONDS if self.at < self.unheard_until else 0.0
 
     def _count(self, times: dict[str, float], service: str, bad: bool, seconds: float) -> bool:
         """Add the seconds to a service's account; say whether it has one."""
@@ -186,6 +189,8 @@ class Judge:
         self.present = entry["present"]
 
     def _delivery(self, entry: Entry) -> None:
+        if self.delivery in UNHEARD:
+            self.unheard_until = self.at + QUIET_SECONDS
         self.delivery = entry["mode"]
 
     def _docker(self, entry: Entry) -> None:

@@ -45,7 +45,7 @@ def docker_start(world: World, name: str) -> Steps:
             # Whatever comes of it: that it shall stay stopped is not the wish any more.
             world.wish(name, "unknown")
         world.docker.start(one, "user")
-        world.wish(name, "run")
+        wanted(world, name)
 
 
 def docker_restart(world: World, name: str) -> Steps:
@@ -54,7 +54,7 @@ def docker_restart(world: World, name: str) -> Steps:
     if one is not None:
         with _looks_like_a_stop(world, [name]):
             yield from world.docker.restart(one, "user")
-            world.wish(name, "run")
+            wanted(world, name)
 
 
 def docker_remove(world: World, name: str) -> Steps:
@@ -70,7 +70,14 @@ def compose_up(world: World, names: list[str]) -> Steps:
     with _looks_like_a_stop(world, names):
         yield from world.docker.up(names, "user")
         for name in names:
-            world.wish(name, "run")
+            wanted(world, name)
+
+
+def wanted(world: World, name: str) -> None:
+    """Started by hand; nobody can tell when it seems to have been before it was stopped."""
+    stopped = world.intents.get(name)
+    known = stopped is None or clock.seconds(stopped["at"]) < world.wall()
+    world.wish(name, "run" if known else "unknown")
 
 
 @contextlib.contextmanager

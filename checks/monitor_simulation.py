@@ -22,7 +22,7 @@ from checks.monitor_containers import OWNER
 from checks.monitor_healer import Healer
 from checks.monitor_history import check
 from checks.monitor_house import Life
-from checks.monitor_world import DEPENDENTS, GROUP, World, whole
+from checks.monitor_world import DEPENDENTS, GROUP, Process, World, whole
 from mediastack.monitor import state as states
 
 PHASES = (
@@ -36,6 +36,7 @@ TRIES = 40
 CALM_SECONDS = 1500.0
 WINDOW_SECONDS = 3600.0
 CHUNK_SECONDS = 5.0
+PEOPLE_SECONDS = 400.0
 LEAST_STEPS = 30
 
 
@@ -164,7 +165,8 @@ class Schedule:
                 _provoke(self, phase)
                 world.last = world.now + 10.0
         self.waiting.clear()
-        while not world.on:
+        patience = world.now + PEOPLE_SECONDS
+        while not world.on or (self.people() and world.now < patience):
             life.until(world.now + CHUNK_SECONDS)
         _mend(self)
         deadline = world.now + CALM_SECONDS
@@ -176,6 +178,11 @@ class Schedule:
             if world.disk.get("pause"):
                 deadline = world.now + CALM_SECONDS
         world.note("end", converged=not why, why=why)
+
+    def people(self) -> list[Process]:
+        """Who else is still about it."""
+        ours = self.healer.process
+        return [one for one in self.world.processes if one.alive and one is not ours]
 
     def unfinished(self) -> str:
         """What is still to be done, "" when all is as it should be."""
@@ -232,6 +239,8 @@ def _mend(schedule: Schedule) -> None:
     """Whatever is not the monitor's to mend is mended; the user wants Gluetun."""
     world, docker = schedule.world, schedule.world.docker
     world.note("mended")
+    for process in schedule.people():
+        process.kill()
     for trait in docker.traits.values():
         trait.start_error, trait.crash_seconds = "", None
         trait.never_healthy = trait.wedged = False
