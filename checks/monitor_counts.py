@@ -1,8 +1,9 @@
 """Of the monitor's promises those that are counted: cascades in an hour (e), messages (g).
 
-An hour is 3600 s with power. A cascade is counted when it is decided, which the saved state shows; that
-none is left out is seen from the acts: whenever the group is brought into a namespace of Gluetun's that
-is another one, and not because the host was started, one more must have been counted.
+An hour is 3600 s with power. A cascade is counted when it is decided, which the saved state shows;
+that none is left out is seen from the acts: whenever the group is brought into a namespace of
+Gluetun's that is another one, and not because the host was started, one more must have been
+counted.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from checks.monitor_containers import OWNER, RUNS
-from checks.monitor_world import DEPENDENTS
+from checks.monitor_group import DEPENDENTS
 from mediastack.monitor import words
 
 if TYPE_CHECKING:
@@ -124,7 +125,9 @@ class Counts:
                 self.violation("e", entry, text)
 
     def _pause(self, entry: Entry, limit: int, *, lifted: bool) -> None:
-        begun = entry["pause"] and (not self.pause or entry["pause"]["since"] != self.pause["since"])
+        begun = entry["pause"] and (
+            not self.pause or entry["pause"]["since"] != self.pause["since"]
+        )
         if self.pause and (begun or not entry["pause"]):
             self.overs += 1
             lasted = entry["powered"] - self.pause_at
@@ -232,9 +235,8 @@ class Counts:
             if last is None or now - last < 0.9 * self.settings["reminder_seconds"]:
                 self.violation("g", entry, f"{name} {service} is repeated too soon")
             self.out[name, service] = now
-        elif name in words.ALARMS and how == "over":
-            if self.out.pop((name, service), None) is None:
-                self.violation("g", entry, f"{name} {service} is over and was not raised")
+        elif name in words.ALARMS and how == "over" and self.out.pop((name, service), None) is None:
+            self.violation("g", entry, f"{name} {service} is over and was not raised")
 
     def _repeated(self, entry: Entry) -> None:
         number = entry["message"]["number"]
@@ -253,7 +255,7 @@ class Counts:
         self.owner_ill = self.owner_ill + seconds if was_ill else 0.0
         self.unknown = self.unknown + seconds if was_blind else 0.0
         owner = judge.containers.get(OWNER)
-        ill = bool(owner) and owner["status"] == "running" and owner["health"] == "unhealthy"
+        ill = owner is not None and owner["status"] == "running" and owner["health"] == "unhealthy"
         can_tell = judge.monitor and judge.healer and judge.on and not judge.full
         self.was = (
             ill and not judge.is_blocked() and judge.wishes[OWNER] == "run",

@@ -1,13 +1,14 @@
 """Did the promises of the monitor hold? Judged from what happened, not from what it says it did.
 
-The history is what the simulated world wrote down: each change of a container, of the lock, of Docker,
-of the host, each wish of the user, each request to the healer and its end, each message, each saved
-state. `check` goes through it once. Between two entries nothing changed, so that seconds can be summed:
-how long did a dependent run in another namespace, how long was one ended that should run? Seconds in
-which nobody could have acted do not count, and after them the bound begins anew.
+The history is what the simulated world wrote down: each change of a container, of the lock, of
+Docker, of the host, each wish of the user, each request to the healer and its end, each message,
+each saved state. `check` goes through it once. Between two entries nothing changed, so that seconds
+can be summed: how long did a dependent run in another namespace, how long was one ended that should
+run? Seconds in which nobody could have acted do not count, and after them the bound begins anew.
 
-The bounds, in seconds of being able to act: SEE_SECONDS until it is seen and somebody is asked, what
-a stop or a start takes (an act under way), and after acts that did not help the pauses between attempts.
+The bounds, in seconds of being able to act: SEE_SECONDS until it is seen and somebody is asked,
+what a stop or a start takes (an act under way), and after acts that did not help the pauses between
+attempts.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 from checks import monitor_counts
 from checks.monitor_containers import OWNER, RUNS
-from checks.monitor_world import DATA, DEPENDENTS, GROUP
+from checks.monitor_group import DATA, DEPENDENTS, GROUP
 from mediastack import leftovers
 
 # A pass every two seconds while something is off, and what a pass and a question take.
@@ -154,8 +155,7 @@ class Judge:
 
     def _is_in_work(self, services: tuple[str, ...], moment: float) -> bool:
         return any(
-            service in services and moment < until
-            for (service, _), until in self.in_work.items()
+            service in services and moment < until for (service, _), until in self.in_work.items()
         )
 
     def _unheard(self) -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from checks.monitor_group import DEPENDENTS, GROUP, SETTINGS
 from checks.monitor_history import check
-from checks.monitor_world import DEPENDENTS, GROUP, SETTINGS
 
 OWNER = "gluetun"
 DAY = 86_400.0
