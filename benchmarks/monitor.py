@@ -65,6 +65,8 @@ def autoheals_way(host: Host) -> Iterator[None]:
     if not box.succeeds(host, "command -v curl && command -v jq"):
         install = "DEBIAN_FRONTEND=noninteractive apt-get install -y -qq curl jq"
         box.run(host, f"apt-get update -qq && {install}", timeout=300)
+    # A killed run may have left one.
+    box.run(host, f"systemctl stop {AUTOHEAL}", check=False)
     box.run(
         host,
         f"cat >{SCRIPT} && systemd-run --quiet --collect --unit {AUTOHEAL} sh {SCRIPT}",

@@ -24,11 +24,16 @@ COMPLICATIONS = {"none": 8, "monitor-killed": 4, "healer-killed": 3, "user-stopp
                  "stubborn": 2}  # fmt: skip
 # A stop by the user is told apart from one of ours, and from Gluetun's end, a second later.
 SETTLED_SECONDS = 3.0
+# Until then a stop may be one that dockerd made itself when it started.
+DOCKERD_SETTLED = (
+    "until test $(($(date +%s) - $(stat --format %Y /run/docker.pid))) -gt 21; do sleep 0.5; done"
+)
 # What ends at SIGTERM gets as long as this; what does not, its whole grace.
 SHORT_GRACE_SECONDS = 10
 # How long a dependent may run stranded: it is noticed at once, and Docker stops nine side by side,
-# which takes a busy box its time. Gluetun is away for longer than that.
-STRANDED_SECONDS, AWAY_SECONDS = 5.0, 6.0
+# which takes a busy box its time. With Gluetun away for a while, and the time until it is healthy,
+# it would be longer than that without a stop.
+STRANDED_SECONDS, AWAY_SECONDS = 5.0, 4.0
 # What comes on top of it: a service that has to be started again, a Docker that is away.
 EXTRA_SECONDS = {"monitor-killed": 4.0, "healer-killed": 4.0, "stubborn": SHORT_GRACE_SECONDS + 2.0}
 EXTRA_OF_HIT = {"dockerd": 6.0, "flap": 2.0}
@@ -107,7 +112,8 @@ def perform(host: Host, schedule: Schedule) -> None:
     """Hit, with its complication; return when the hit is taken back."""
     service = schedule.service
     if schedule.complication == "user-stopped":
-        box.run(host, f"docker stop {service} >/dev/null; sleep {SETTLED_SECONDS}")
+        stop = f"docker stop {service} >/dev/null; sleep {SETTLED_SECONDS}"
+        box.run(host, f"{DOCKERD_SETTLED}; {stop}")
     if schedule.complication == "stubborn":
         # A process that is stopped heeds no SIGTERM: it takes Docker all of its grace.
         box.run(host, f"kill -STOP $(docker inspect --format '{{{{.State.Pid}}}}' {service})")

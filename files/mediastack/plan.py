@@ -69,9 +69,10 @@ def ready(config: Config, observation: Observation, actions: Sequence[Action]) -
     check, is healthy. What a recreate has left waits until that can no longer be under way.
     """
     owner = owner_name(config)
-    waiting = any(action["service"] == owner for action in actions) or not owner_is_up(
-        config, observation
-    )
+    # That a left-over of it has to go is nobody's hindrance.
+    waiting = any(
+        action["service"] == owner and action["action"] != "remove" for action in actions
+    ) or not owner_is_up(config, observation)
     in_work = leftovers.in_work(_wanted(config), observation)
     return [
         action

@@ -317,6 +317,22 @@ def test_a_gluetun_that_flaps_from_the_boot_on_is_counted(house: House) -> None:
     assert len(house.state["cascades"]) == 4
 
 
+def test_a_second_boot_before_the_group_is_whole_excuses_nothing_after_it(house: House) -> None:
+    house.boot = "boot-2"
+    house.stop(*ALL)
+    house.start_owner()
+    house.services[OWNER]["health"] = "starting"
+    house.see()
+    house.boot = "boot-3"
+    house.see()
+    house.services[OWNER]["health"] = "healthy"
+    assert house.see() == [("revive", ALL)]
+    house.now += 20
+    house.start_owner()
+    house.see()
+    assert len(house.state["cascades"]) == 1
+
+
 def test_all_inside_but_sick_is_waited_for_and_then_settled(house: House) -> None:
     house.start_owner()
     house.obey()

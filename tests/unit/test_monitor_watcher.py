@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from monitor_house import OWNER, House
+from monitor_house import DEPENDENTS, OWNER, House
 
 from mediastack.monitor import watcher as program
 from mediastack.monitor.step import step
@@ -162,19 +162,32 @@ def test_the_end_of_an_act_is_taken_before_the_look(house: FakeHouse) -> None:
     assert order == ["results", "look"]
 
 
-def test_without_a_state_on_disk_nothing_is_done_and_nothing_said(house: FakeHouse) -> None:
+def test_without_a_state_on_disk_the_stranded_are_stopped_and_nothing_is_decided(house: FakeHouse) -> None:
     watcher = settled(house)
     house.full = True
     house.docker.end_owner()
     for _ in range(3):
         assert watcher.make_pass() == SOON_SECONDS
         house.seconds += 2
-    assert not house.did("act") and not house.did("tell")
+    # What runs without its tunnel is stopped all the same, and nothing else is done or said.
+    assert [verb for verb, _ in house.did("act")] == ["hold"]
+    assert not house.did("tell")
+    house.end("hold", DEPENDENTS)
+    house.docker.stop(*DEPENDENTS)
+    for _ in range(3):
+        watcher.make_pass()
+        house.seconds += 2
+    house.docker.now += 6
+    house.docker.start_owner()
+    watcher.make_pass()
+    assert [verb for verb, _ in house.did("act")] == ["hold"]
+    assert watcher.state["cascades"] == []
     house.full = False
     for _ in range(3):
         watcher.make_pass()
         house.seconds += 2
-    assert [verb for verb, _ in house.did("act")] == ["hold"]
+    assert [verb for verb, _ in house.did("act")] == ["hold", "revive"]
+    assert len(house.kept()["cascades"]) == 1
 
 
 @pytest.mark.parametrize("killed_in", ["look", "save", "act", "tell", "granted"])

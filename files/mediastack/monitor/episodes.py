@@ -34,6 +34,9 @@ def follow(state: State, look: Look, seen: Group, now: float) -> Act | None:
         # It has just ended; whether the user wanted that is known in a second.
         return None
     _overtake(state, seen, now)
+    if state["episode"] is not None:
+        # One that is open across a boot is that boot's as well.
+        state["booted"] = look["boot"]
     if state["episode"] is None and not _open(state, look, seen, now):
         return None
     return _go_on(state, look, seen, now)

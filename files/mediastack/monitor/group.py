@@ -36,7 +36,12 @@ def of(look: Look) -> Group:
     undecided = set(look["undecided"])
     wanted = [key for key, facts in dependents.items() if facts["wanted"] and key not in undecided]
 
-    planned = {action["service"]: action["action"] for action in look["actions"]}
+    # A left-over of Gluetun's does not keep anybody from joining Gluetun.
+    planned = {
+        action["service"]: action["action"]
+        for action in look["actions"]
+        if action["action"] != "remove"
+    }
 
     def among(names: list[str], *kinds: str) -> list[str]:
         return [key for key in names if verdicts[key] in kinds]

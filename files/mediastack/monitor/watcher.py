@@ -32,7 +32,6 @@ SOON_SECONDS = 1.5
 KEEP_SECONDS = 300.0
 DECISIONS_KEPT = 20
 INTERRUPTED = "the monitor ended meanwhile"
-NOT_KEPT = "the state could not be written"
 
 Step = Callable[[Look | None, State, float, list[Result], Requests], tuple[Decision, State]]
 
@@ -121,9 +120,21 @@ class Watcher:
                 house.act(act)
             self._tell()
         else:
-            self._own_results += [_nobody_knows(act, NOT_KEPT) for act in decision["acts"]]
+            self._go_on_without(clock, results, decision["acts"])
         soon = decision["soon"] or not kept or self.state["acting"] or self.state["outbox"]
         return QUIET_SECONDS if not soon and house.hearing() else SOON_SECONDS
+
+    def _go_on_without(self, clock: dict[str, Any], results: list[Result], acts: list[Act]) -> None:
+        """Nothing was decided, since nobody would remember it: the next pass sees it all again.
+
+        Only what runs without its tunnel is stopped all the same. That needs no memory.
+        """
+        self._own_results = results
+        self.state = {**self.state, "steady": clock}
+        for act in acts:
+            if act["verb"] == "hold":
+                self.state["acting"] = {**act, "since": self.now, "attempt": "hold"}
+                self._house.act(act)
 
     def close(self) -> None:
         """Keep the present moment: the time between two saves is not to be lost."""
@@ -136,19 +147,19 @@ class Watcher:
         return [*self.state.get("decisions", []), entry][-DECISIONS_KEPT:]
 
     def _keep(self, state: State, now: float) -> bool:
-        """Save what differs from what is on disk; say whether the disk has it."""
-        self.state = state
+        """Save what differs from what is on disk, and go on from it; say whether the disk has it."""
         content = {key: value for key, value in state.items() if key != "steady"}
         if content == self._kept and now - self._kept_at < KEEP_SECONDS:
+            self.state = state
             return True
         try:
             self._house.save(state)
         except OSError as error:
-            print(f"mediastack monitor: state not kept, nothing is done: {error}", file=sys.stderr)
+            print(f"mediastack monitor: not kept, so nothing is decided: {error}", file=sys.stderr)
             # What is on disk is unknown now.
             self._kept = None
             return False
-        self._kept, self._kept_at = content, now
+        self.state, self._kept, self._kept_at = state, content, now
         return True
 
     def _tell(self) -> None:
