@@ -258,7 +258,7 @@ class Counts:
         ill = owner is not None and owner["status"] == "running" and owner["health"] == "unhealthy"
         can_tell = judge.monitor and judge.healer and judge.on and not judge.full
         self.was = (
-            ill and not judge.is_blocked() and judge.wishes[OWNER] == "run",
+            ill and not (judge.is_blocked() or judge.full) and judge.wishes[OWNER] == "run",
             bool(judge.docker) and can_tell,
         )
         bound = self.settings["owner_unhealthy_seconds"] + PATIENCE_SECONDS

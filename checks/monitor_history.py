@@ -99,7 +99,7 @@ class Judge:
     def is_blocked(self) -> bool:
         """Whether nobody could act now, whatever there is to do."""
         others = self.lock not in ("", "monitor")
-        up = self.on and self.monitor and self.healer and not self.docker and not self.full
+        up = self.on and self.monitor and self.healer and not self.docker
         return others or not up
 
     def owner_is_ready(self) -> bool:
@@ -147,7 +147,9 @@ class Judge:
         bound = ENDED_SECONDS + self._unheard() + _pauses(len(self.revives), LONGEST_PAUSE_SECONDS)
         for service in GROUP:
             # (b): who should run does.
-            bad = self.is_missing(service) and not self.pause and (ready or service == OWNER)
+            # Without a state on disk nothing is decided but to stop who runs elsewhere.
+            idle = self.full or self.pause
+            bad = self.is_missing(service) and not idle and (ready or service == OWNER)
             bad = bad and not self._is_in_work((service, OWNER), self.at - seconds)
             if self._count(self.missing, service, bad, seconds) and self.missing[service] > bound:
                 text = f"should run and has not for {bound:.0f} s"

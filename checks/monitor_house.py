@@ -143,6 +143,10 @@ class House:
     def tell(self, message: dict[str, Any]) -> bool:
         """Hand it over, if somebody is there."""
         self._world.call(0.0003, 0.002)
+        if self._world.healer_dies_at_tell and self._healer.alive:
+            self._world.healer_dies_at_tell = False
+            self._healer.kill()
+            self._world.after(2.0, self._healer.revive)
         taken = self._healer.alive
         if taken:
             self._healer.tell(copy.deepcopy(message))

@@ -95,8 +95,11 @@ def monitor_killed(world: World, healer: Healer) -> None:
 
 
 def healer_killed(world: World, healer: Healer) -> None:
-    """The healer dies, perhaps in the middle of an act, and is started again."""
-    if healer.alive:
+    """The healer dies, perhaps in the middle of an act or of a message, and is started again."""
+    if world.random.random() < 0.3:
+        world.healer_dies_at_tell = True
+        lasts(world, 5)
+    elif healer.alive:
         healer.kill()
         world.after(lasts(world, 1, 5), healer.revive)
 

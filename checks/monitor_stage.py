@@ -60,6 +60,7 @@ def mend(schedule: Schedule) -> None:
     docker.write_errors.clear()
     world.delivery, world.full, world.disk_free = "", False, 0.6
     world.kill_in, world.must_die, world.kill_at_tell = None, False, False
+    world.healer_dies_at_tell = False
     world.note("delivery", mode="")
     if docker.mode:
         docker.mode = ""

@@ -80,7 +80,7 @@ class World:
         self.resume_file = False
         self.monitor_alive = False
         self.kill_in: int | None = None
-        self.must_die = self.kill_at_tell = False
+        self.must_die = self.kill_at_tell = self.healer_dies_at_tell = False
         self.wake: Callable[[str], None] = lambda why: None
         self.poke: Callable[[], None] = lambda: None
         # The schedule goes on at least until then.
