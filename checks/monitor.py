@@ -1,9 +1,9 @@
 """Nobody stays stranded, whatever happens, and nothing is done that the user would not want.
 
-The case `simulated` plays 2,000 schedules of faults in virtual time (monitor_simulation), each from a
-seed of its own that a violation names; with --full 10,000. Promises (a) to (g) are judged from the
-history of each (monitor_history). Every fault happens in every phase of the monitor's work. Breaks
-are monitors that are wrong in a way that people have built, or might.
+The case `simulated` plays 2,000 schedules of faults in virtual time (monitor_simulation), each from
+a seed of its own that a violation names; with --full 10,000. Promises (a) to (g) are judged from
+the history of each (monitor_history). Every fault happens in every phase of the monitor's work.
+Breaks are monitors that are wrong in a way that people have built, or might.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class Container:
     error: str = ""
     created: float = 0.0
     firewall: bool = True
-    # When it lost its firewall (the world's seconds): what was found out before is believed a while.
+    # When it lost its firewall (the world's seconds): what was found before is believed a while.
     unprotected: float = -1e9
     # Another one at each start, so that what was meant for an earlier life does nothing.
     life: int = 0

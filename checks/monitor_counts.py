@@ -1,8 +1,9 @@
 """Of the monitor's promises those that are counted: cascades in an hour (e), messages (g).
 
-An hour is 3600 s with power. A cascade is counted when it is decided, which the saved state shows; that
-none is left out is seen from the acts: whenever the group is brought into a namespace of Gluetun's that
-is another one, and not because the host was started, one more must have been counted.
+An hour is 3600 s with power. A cascade is counted when it is decided, which the saved state shows;
+that none is left out is seen from the acts: whenever the group is brought into a namespace of
+Gluetun's that is another one, and not because the host was started, one more must have been
+counted.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from checks.monitor_containers import OWNER, RUNS
-from checks.monitor_world import DEPENDENTS
+from checks.monitor_group import DEPENDENTS
 from mediastack.monitor import words
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Counts:
         self.paused_told = self.pauses = 0
         self.over_told = self.overs = 0
         self.owner_ill = self.unknown = 0.0
+        self.was = (False, False)
         self.last = 0.0
 
     def violation(self, invariant: str, entry: Entry, text: str) -> None:
@@ -123,7 +125,9 @@ class Counts:
                 self.violation("e", entry, text)
 
     def _pause(self, entry: Entry, limit: int, *, lifted: bool) -> None:
-        begun = entry["pause"] and (not self.pause or entry["pause"]["since"] != self.pause["since"])
+        begun = entry["pause"] and (
+            not self.pause or entry["pause"]["since"] != self.pause["since"]
+        )
         if self.pause and (begun or not entry["pause"]):
             self.overs += 1
             lasted = entry["powered"] - self.pause_at
@@ -231,9 +235,8 @@ class Counts:
             if last is None or now - last < 0.9 * self.settings["reminder_seconds"]:
                 self.violation("g", entry, f"{name} {service} is repeated too soon")
             self.out[name, service] = now
-        elif name in words.ALARMS and how == "over":
-            if self.out.pop((name, service), None) is None:
-                self.violation("g", entry, f"{name} {service} is over and was not raised")
+        elif name in words.ALARMS and how == "over" and self.out.pop((name, service), None) is None:
+            self.violation("g", entry, f"{name} {service} is over and was not raised")
 
     def _repeated(self, entry: Entry) -> None:
         number = entry["message"]["number"]
@@ -247,20 +250,23 @@ class Counts:
     def _conditions(self, entry: Entry, judge: Judge) -> None:
         """What has lasted for long must have been told."""
         seconds, self.last = entry["powered"] - self.last, entry["powered"]
+        # What was so until now; what is so from now on counts at the next entry.
+        was_ill, was_blind = self.was
+        self.owner_ill = self.owner_ill + seconds if was_ill else 0.0
+        self.unknown = self.unknown + seconds if was_blind else 0.0
         owner = judge.containers.get(OWNER)
+        ill = owner is not None and owner["status"] == "running" and owner["health"] == "unhealthy"
         can_tell = judge.monitor and judge.healer and judge.on and not judge.full
-        ill = owner and owner["status"] == "running" and owner["health"] == "unhealthy"
-        if not ill or judge.is_blocked() or judge.wishes[OWNER] != "run":
-            self.owner_ill = 0.0
-        else:
-            self.owner_ill += seconds
+        self.was = (
+            ill and not (judge.is_blocked() or judge.full) and judge.wishes[OWNER] == "run",
+            bool(judge.docker) and can_tell,
+        )
         bound = self.settings["owner_unhealthy_seconds"] + PATIENCE_SECONDS
         if self.owner_ill > bound and not {("owner_unhealthy", ""), ("owner_not_ready", "")} & set(
             self.out
         ):
             self.violation("g", entry, f"Gluetun is unhealthy for {bound:.0f} s, untold")
             self.owner_ill = 0.0
-        self.unknown = self.unknown + seconds if judge.docker and can_tell else 0.0
         if self.unknown > UNKNOWN_SECONDS and ("unknown", "") not in self.out:
             self.violation("g", entry, "Docker does not answer for long, untold")
             self.unknown = 0.0

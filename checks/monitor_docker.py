@@ -1,11 +1,10 @@
-"""A Docker in virtual time that does to containers what the real one does, and refuses what it does.
+"""A Docker in virtual time that does to containers what the real one does, and refuses as it does.
 
 What takes time is a generator that yields the seconds to wait; the world runs it and lets other
 things happen meanwhile. Behaves as the real one where the monitor could be hurt (services.md 20): a
 new namespace at each start of Gluetun, its dependents stay "running" and healthy in the old one; a
 dependent that joins a Gluetun that does not run is refused (409), one that was joined to another id
-fails for good; Compose makes a replacement under a temporary name, stops, removes, renames, starts,
-and can be killed between any two of these; only Gluetun is started again by Docker itself.
+fails for good; only Gluetun is started again by Docker itself.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from checks.monitor_containers import OWNER, RUNS, Container, Steps, Traits, together
+from checks.monitor_containers import OWNER, RUNS, Container, Steps, Traits
 from mediastack import clock
 from mediastack.docker_client import DockerError, NotReachable
 
@@ -159,7 +158,9 @@ class Engine:
     def _crashes(self, container: Container) -> None:
         self.die(container, 1)
 
-    def die(self, container: Container, code: int, *, oom: bool = False, silent: bool = False) -> None:
+    def die(
+        self, container: Container, code: int, *, oom: bool = False, silent: bool = False
+    ) -> None:
         """Its process ends, for whatever reason; Docker starts Gluetun again by itself."""
         if container.status not in RUNS:
             return
@@ -285,37 +286,6 @@ class Engine:
         self.tell("create", made)
         self.changed(name, made, "")
         return made
-
-    def up(self, services: list[str], by: str) -> Steps:
-        """docker compose up -d --force-recreate --no-deps, step by step. Raise DockerError."""
-        made: list[Container] = []
-        for service in services:
-            yield self.spread(0.01, 0.06)
-            old = self.get(service)
-            name = service if old is None else f"{old.id}_{service}"
-            stale = self.get(name)
-            if stale is not None:
-                self.remove(stale)
-            made.append(self.create(service, name))
-        olds = [old for service in services if (old := self.get(service)) and old not in made]
-        yield from together([self.stop(old, by_hand=False) for old in olds])
-        for new in made:
-            yield self.spread(0.005, 0.03)
-            self.require()
-            old = self.get(new.service)
-            if old is not None and old is not new:
-                self.remove(old)
-                yield self.spread(0.001, 0.01)
-                self.rename(new, new.service)
-        problems = []
-        for new in made:
-            yield self.spread(0.02, 0.1)
-            try:
-                self.start(new, by)
-            except DockerError as error:
-                problems.append(str(error))
-        if problems:
-            raise DockerError("; ".join(problems))
 
     def tell(self, action: str, container: Container) -> None:
         """Remember an event and send it to who listens."""

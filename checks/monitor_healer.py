@@ -1,9 +1,8 @@
 """The healer in the simulated world: its decisions are the real ones, what it does takes time.
 
 A look is made of the simulated Docker with the real plan.plan and the real user_stops.find; an act
-takes the lock, looks afresh, and carries out what the plan says is ready, as stacks.apply does, but
-step by step, so that faults and the monitor's passes come in between. It can be killed anywhere; what
-Compose had half done then stays so.
+takes the lock, looks afresh, and is carried out step by step, so that faults and the monitor's
+passes come in between. It can be killed anywhere; what Compose had half done then stays so.
 """
 
 from __future__ import annotations
@@ -12,15 +11,17 @@ import collections
 from collections.abc import Callable
 from typing import Any
 
-from checks.monitor_containers import OWNER, Container, Steps, together
-from checks.monitor_world import DEPENDENTS, GROUP, World
-from mediastack import plan, user_stops
+from checks import monitor_apply
+from checks.monitor_containers import OWNER, Steps, together
+from checks.monitor_facts import facts, observed
+from checks.monitor_group import DEPENDENTS, GROUP
+from checks.monitor_world import World
+from mediastack import clock, plan, user_stops
 from mediastack.docker_client import DockerError, NotReachable
 from mediastack.monitor import namespaces
+from mediastack.monitor.state import Result
 
-Reply = Callable[[dict[str, Any]], None]
-ROUNDS = 3
-ROUND_SECONDS = 0.5
+Reply = Callable[[Result], None]
 REMEMBERED = 100
 # After so long without a change a look shows what the one before has shown.
 STEADY = user_stops.UNDECIDED_SECONDS + user_stops.DOCKERD_SETTLES_SECONDS
@@ -71,7 +72,7 @@ class Healer:
             "schema": 1,
             "owner": OWNER,
             "boot": world.boot,
-            "services": {name: self.facts(name) for name in GROUP},
+            "services": {name: facts(world, name) for name in GROUP},
             "actions": [
                 {key: act[key] for key in ("service", "action", "reason")} for act in actions
             ],
@@ -96,7 +97,7 @@ class Healer:
         world = self.world
         return {
             "at": world.wall(),
-            "containers": [_observed(one) for one in world.docker.containers.values()],
+            "containers": [observed(one) for one in world.docker.containers.values()],
             "data": {"present": world.present, "error": "" if world.present else "absent"},
             "intents": dict(world.intents),
             "images": world.images,
@@ -118,51 +119,11 @@ class Healer:
             world.docker.started,
         )
         for service in wishes.stopped:
-            world.intents[service] = {"at": user_stops.clock.timestamp(world.wall())}
+            world.intents[service] = {"at": clock.timestamp(world.wall())}
         for service in wishes.started:
             world.intents.pop(service, None)
         observation["intents"] = dict(world.intents)
         return wishes
-
-    def facts(self, name: str) -> dict[str, Any]:
-        """FACTS of one service."""
-        world = self.world
-        one = world.docker.get(name)
-        stopped = name in world.intents
-        facts = {
-            "status": "absent",
-            "id": "",
-            "name": name,
-            "health": "none",
-            "health_check": world.docker.traits[name].has_health,
-            "netns": None,
-            "network_mode": "",
-            "started_at": None,
-            "finished_at": None,
-            "exit_code": 0,
-            "oom_killed": False,
-            "restarts": 0,
-            "error": "",
-            "pid": 0,
-            "wanted": not stopped and world.gate(name),
-            "stopped_by_user": stopped,
-        }
-        if one is not None:
-            facts |= {
-                "status": one.status,
-                "id": one.id,
-                "health": one.health,
-                "netns": one.netns,
-                "network_mode": one.network_mode,
-                "started_at": one.started,
-                "finished_at": one.finished,
-                "exit_code": one.exit_code,
-                "oom_killed": one.oom,
-                "restarts": one.restarts,
-                "error": one.error,
-                "pid": one.pid,
-            }
-        return facts
 
     # Acting.
 
@@ -179,11 +140,12 @@ class Healer:
         self.world.note("act", phase="begin", verb=verb, services=services)
 
         def ended(result: Any, error: Exception | None) -> None:
-            answer = {"failed": {}, "busy": "", "unknown": ""}
-            answer |= {"unknown": str(error)} if error is not None else result
+            answer = nothing(verb, services, str(error) if error is not None else "")
+            answer["failed"] = (result or {}).get("failed", {})
+            answer["busy"] = (result or {}).get("busy", "")
             self.process, self.verb = None, ""
-            self.world.note("act", phase="end", verb=verb, services=services, **answer)
-            reply({"verb": verb, "services": services, **answer})
+            self.world.note("act", phase="end", **answer)
+            reply(answer)
             self.world.poke()
             self._next()
 
@@ -194,7 +156,6 @@ class Healer:
     def kill(self) -> None:
         """It dies: whoever asked is hung up on, the kernel frees the lock, the journal stays."""
         self.alive = False
-        nobody = {"failed": {}, "busy": "", "unknown": "the healer hung up"}
         asked = list(self.queue)
         self.queue.clear()
         if self.process is not None:
@@ -204,7 +165,7 @@ class Healer:
             self.process, self.verb = None, ""
         self.world.note("healer", alive=False)
         for verb, services, reply in asked:
-            reply({"verb": verb, "services": services, **nobody})
+            reply(nothing(verb, services, "the healer hung up"))
 
     def revive(self) -> None:
         """systemd starts it again."""
@@ -258,7 +219,7 @@ class Healer:
             failed[name] = str(error)
 
     def _revive(self, services: list[str]) -> Steps:
-        return (yield from apply(self.world, self, services, "monitor"))
+        return (yield from monitor_apply.apply(self, services, "monitor"))
 
     def _restart(self, services: list[str]) -> Steps:
         if busy := self._locked():
@@ -303,93 +264,10 @@ class Healer:
         return True
 
 
-def apply(world: World, healer: Healer, services: list[str], actor: str) -> Steps:
-    """As stacks.apply: rounds of looking, planning, and doing what is ready, each under the lock."""
-    failed: dict[str, str] = {}
-    for attempt in range(ROUNDS):
-        if world.lock:
-            return {"busy": world.lock}
-        world.judge_lock(actor)
-        try:
-            observation = healer.observation()
-            world.docker.require()
-            if healer.note(observation).undecided:
-                yield user_stops.UNDECIDED_SECONDS
-                world.docker.require()
-                observation = healer.observation()
-                healer.note(observation)
-            actions = plan.plan(world.config, observation)
-            todo = [act for act in actions if act["service"] in services]
-            now = [act for act in plan.ready(world.config, observation, actions) if act in todo]
-            failed = {}
-            yield from _carry_out(world, now, failed, actor, apart=attempt > 0)
-        finally:
-            world.judge_lock("")
-        if not now:
-            break
-        yield ROUND_SECONDS if failed else 0.01
-    return {"failed": failed}
-
-
-def _carry_out(
-    world: World, acts: list[plan.Action], failed: dict[str, str], actor: str, *, apart: bool
-) -> Steps:
-    docker = world.docker
-    for act in acts:
-        if act["action"] == "remove" and (one := docker.get(act["container"])) is not None:
-            # No entry in the journal: the leftover's stop is not the service's.
-            yield 0.02
-            docker.remove(one)
-        if act["action"] == "rename" and (one := docker.get(act["container"])) is not None:
-            yield 0.01
-            try:
-                docker.rename(one, act["service"])
-            except (DockerError, NotReachable) as error:
-                failed[act["service"]] = str(error)
-    made = [act["service"] for act in acts if act["action"] in ("create", "recreate")]
-    groups = [[name] for name in made] if apart else [made] if made else []
-
-    def start(name: str) -> Steps:
-        yield world.random.uniform(0.02, 0.15)
-        one = docker.get(name)
-        try:
-            if one is not None:
-                docker.start(one, actor)
-        except (DockerError, NotReachable) as error:
-            failed[name] = str(error)
-
-    def up() -> Steps:
-        for group in groups:
-            world.journal |= set(group)
-            try:
-                yield from docker.up(group, actor)
-                world.journal -= set(group)
-            except (DockerError, NotReachable) as error:
-                failed.update(dict.fromkeys(group, str(error)))
-
-    starts = [start(act["service"]) for act in acts if act["action"] == "start"]
-    yield from together([up(), *starts])
-
-
 def _is_at_home(owner: dict[str, Any], one: dict[str, Any]) -> bool:
     return namespaces.verdict(owner, one) == namespaces.INSIDE and namespaces.is_well(owner)
 
 
-def _observed(one: Container) -> dict[str, Any]:
-    return {
-        "name": one.name,
-        "id": one.id,
-        "service": one.service,
-        "stack": "downloads",
-        "config_hash": one.config_hash,
-        "image": f"registry/{one.service}:1",
-        "status": one.status,
-        "health": one.health,
-        "network_mode": one.network_mode,
-        "netns": one.netns,
-        "stale_mounts": [],
-        "created_at": one.created,
-        "started_at": one.started_text,
-        "finished_at": one.finished_text,
-        "error": one.error,
-    }
+def nothing(verb: str, services: list[str], unknown: str) -> Result:
+    """The result of an act of which nobody knows (or nothing is to be told)."""
+    return {"verb": verb, "services": services, "failed": {}, "busy": "", "unknown": unknown}

@@ -1,13 +1,14 @@
 """Did the promises of the monitor hold? Judged from what happened, not from what it says it did.
 
-The history is what the simulated world wrote down: each change of a container, of the lock, of Docker,
-of the host, each wish of the user, each request to the healer and its end, each message, each saved
-state. `check` goes through it once. Between two entries nothing changed, so that seconds can be summed:
-how long did a dependent run in another namespace, how long was one ended that should run? Seconds in
-which nobody could have acted do not count, and after them the bound begins anew.
+The history is what the simulated world wrote down: each change of a container, of the lock, of
+Docker, of the host, each wish of the user, each request to the healer and its end, each message,
+each saved state. `check` goes through it once. Between two entries nothing changed, so that seconds
+can be summed: how long did a dependent run in another namespace, how long was one ended that should
+run? Seconds in which nobody could have acted do not count, and after them the bound begins anew.
 
-The bounds, in seconds of being able to act: SEE_SECONDS until it is seen and somebody is asked, what
-a stop or a start takes (an act under way), and after acts that did not help the pauses between attempts.
+The bounds, in seconds of being able to act: SEE_SECONDS until it is seen and somebody is asked,
+what a stop or a start takes (an act under way), and after acts that did not help the pauses between
+attempts.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 from checks import monitor_counts
 from checks.monitor_containers import OWNER, RUNS
-from checks.monitor_world import DATA, DEPENDENTS, GROUP
+from checks.monitor_group import DATA, DEPENDENTS, GROUP
 from mediastack import leftovers
 
 # A pass every two seconds while something is off, and what a pass and a question take.
@@ -32,6 +33,7 @@ BLIND_SECONDS = 13.0
 FIRST_PAUSE_SECONDS, LONGEST_HOLD_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 75.0, 750.0
 REMEMBERED_SECONDS = 900.0
 MANY_ATTEMPTS, HEALTHY_SECONDS = 5, 320.0
+UNHEARD = ("lost", "late", "reordered")
 Entry = Mapping[str, Any]
 
 
@@ -61,7 +63,7 @@ class Judge:
         self.pending: Entry | None = None
         self.pause: Any = None
         self.ready = True
-        self.known_again_by = 0.0
+        self.known_again_by = self.unheard_until = 0.0
         self.ended = False
         self.in_work: dict[tuple[str, str], float] = {}
         self.elsewhere: dict[str, float] = {}
@@ -97,7 +99,7 @@ class Judge:
     def is_blocked(self) -> bool:
         """Whether nobody could act now, whatever there is to do."""
         others = self.lock not in ("", "monitor")
-        up = self.on and self.monitor and self.healer and not self.docker and not self.full
+        up = self.on and self.monitor and self.healer and not self.docker
         return others or not up
 
     def owner_is_ready(self) -> bool:
@@ -140,12 +142,14 @@ class Judge:
                     self.violation("a", service, text)
             elif not bad:
                 self.holds.pop(service, None)
-        ready = self.owner_is_ready()
+        ready = self.owner_is_ready() and self.wishes[OWNER] == "run"
         self.revives = [one for one in self.revives if one > self.at - REMEMBERED_SECONDS]
         bound = ENDED_SECONDS + self._unheard() + _pauses(len(self.revives), LONGEST_PAUSE_SECONDS)
         for service in GROUP:
             # (b): who should run does.
-            bad = self.is_missing(service) and not self.pause and (ready or service == OWNER)
+            # Without a state on disk nothing is decided but to stop who runs elsewhere.
+            idle = self.full or self.pause
+            bad = self.is_missing(service) and not idle and (ready or service == OWNER)
             bad = bad and not self._is_in_work((service, OWNER), self.at - seconds)
             if self._count(self.missing, service, bad, seconds) and self.missing[service] > bound:
                 text = f"should run and has not for {bound:.0f} s"
@@ -153,13 +157,14 @@ class Judge:
 
     def _is_in_work(self, services: tuple[str, ...], moment: float) -> bool:
         return any(
-            service in services and moment < until
-            for (service, _), until in self.in_work.items()
+            service in services and moment < until for (service, _), until in self.in_work.items()
         )
 
     def _unheard(self) -> float:
         """What is not a death nobody tells of when events are lost or late: the clock has to do."""
-        return QUIET_SECONDS if self.delivery in ("lost", "late", "reordered") else 0.0
+        if self.delivery in UNHEARD:
+            self.unheard_until = self.at + QUIET_SECONDS
+        return QUIET_SECONDS if self.at < self.unheard_until else 0.0
 
     def _count(self, times: dict[str, float], service: str, bad: bool, seconds: float) -> bool:
         """Add the seconds to a service's account; say whether it has one."""
@@ -186,6 +191,8 @@ class Judge:
         self.present = entry["present"]
 
     def _delivery(self, entry: Entry) -> None:
+        if self.delivery in UNHEARD:
+            self.unheard_until = self.at + QUIET_SECONDS
         self.delivery = entry["mode"]
 
     def _docker(self, entry: Entry) -> None:

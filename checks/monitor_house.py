@@ -1,16 +1,18 @@
-"""The simulated world as the watcher's house, and the watcher's life in it: passes, wakes, deaths."""
+"""The simulated world as the watcher's house, and its life in it: passes, wakes, deaths."""
 
 from __future__ import annotations
 
 import copy
 from typing import Any
 
-from checks.monitor_healer import Healer
-from checks.monitor_world import OWNER, Killed, World
+from checks.monitor_containers import OWNER
+from checks.monitor_healer import Healer, nothing
+from checks.monitor_world import Killed, World
 from mediastack.docker_client import NotReachable
-from mediastack.monitor import wakeups, watcher
 from mediastack.monitor import firewall as firewall_module
 from mediastack.monitor import step as core
+from mediastack.monitor import wakeups, watcher
+from mediastack.monitor.state import Act, Requests, Result
 
 RESTART_SECONDS = 2.3  # systemd's RestartSec, and Python's start
 LOOK_TIMEOUT_SECONDS = 10.0
@@ -23,7 +25,7 @@ class House:
 
     def __init__(self, world: World, healer: Healer) -> None:
         self._world, self._healer = world, healer
-        self._results: list[dict[str, Any]] = []
+        self._results: list[Result] = []
         self._alive = True
         self._known: tuple[Any, bool | None, float] = (None, None, -1e9)
         self._probing = False
@@ -58,11 +60,11 @@ class House:
             numbers=[one["number"] for one in state["outbox"]],
         )
 
-    def requests(self) -> dict[str, bool]:
+    def requests(self) -> Requests:
         """Whether the user's file is there."""
         return {"resume": self._world.resume_file}
 
-    def granted(self, requests: dict[str, bool]) -> None:
+    def granted(self, requests: Requests) -> None:
         """Take the user's file away."""
         self._world.call(0.0001, 0.0005)
         if requests["resume"]:
@@ -89,9 +91,8 @@ class House:
         if seen != self._seen:
             self._seen = seen
             world.note("looked", known=look is not None, ready=ready)
-        if look is not None:
-            if firewall:
-                look = {**look, "firewall": self._firewall_of(look)}
+        if look is not None and firewall:
+            look = {**look, "firewall": self._firewall_of(look)}
         world.call(0.0005, 0.003)
         return look
 
@@ -116,14 +117,14 @@ class House:
             world.after(world.random.uniform(0.1, 0.3), told)
         return value if world.now - since < firewall_module.KNOWN_SECONDS else None
 
-    def act(self, act: dict[str, Any]) -> None:
+    def act(self, act: Act) -> None:
         """Ask the healer; its answer comes later, or nobody is there."""
         world = self._world
         world.call(0.0001, 0.001)
         verb, services = act["verb"], list(act["services"])
         world.note("asked", verb=verb, services=services)
 
-        def reply(result: dict[str, Any]) -> None:
+        def reply(result: Result) -> None:
             if self._alive:
                 self._results.append(result)
                 world.note("answered")
@@ -132,10 +133,9 @@ class House:
         if self._healer.alive:
             self._healer.ask(verb, services, reply)
         else:
-            nobody = {"failed": {}, "busy": "", "unknown": "nobody there"}
-            world.after(0.001, lambda: reply({"verb": verb, "services": services, **nobody}))
+            world.after(0.001, lambda: reply(nothing(verb, services, "nobody there")))
 
-    def results(self) -> list[dict[str, Any]]:
+    def results(self) -> list[Result]:
         """What has ended."""
         ended, self._results = self._results, []
         return ended
@@ -143,6 +143,10 @@ class House:
     def tell(self, message: dict[str, Any]) -> bool:
         """Hand it over, if somebody is there."""
         self._world.call(0.0003, 0.002)
+        if self._world.healer_dies_at_tell and self._healer.alive:
+            self._world.healer_dies_at_tell = False
+            self._healer.kill()
+            self._world.after(2.0, self._healer.revive)
         taken = self._healer.alive
         if taken:
             self._healer.tell(copy.deepcopy(message))

@@ -11,9 +11,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from checks import monitor_compose
+from checks.monitor_apply import apply
 from checks.monitor_containers import OWNER, RUNS, Steps, together
-from checks.monitor_healer import Healer, apply
-from checks.monitor_world import DATA, DEPENDENTS, GROUP, World
+from checks.monitor_group import DATA, DEPENDENTS, GROUP
+from checks.monitor_healer import Healer
+from checks.monitor_world import World
 from mediastack import clock, user_stops
 from mediastack.docker_client import DockerError, NotReachable
 
@@ -45,7 +48,7 @@ def docker_start(world: World, name: str) -> Steps:
             # Whatever comes of it: that it shall stay stopped is not the wish any more.
             world.wish(name, "unknown")
         world.docker.start(one, "user")
-        world.wish(name, "run")
+        wanted(world, name)
 
 
 def docker_restart(world: World, name: str) -> Steps:
@@ -54,7 +57,7 @@ def docker_restart(world: World, name: str) -> Steps:
     if one is not None:
         with _looks_like_a_stop(world, [name]):
             yield from world.docker.restart(one, "user")
-            world.wish(name, "run")
+            wanted(world, name)
 
 
 def docker_remove(world: World, name: str) -> Steps:
@@ -68,9 +71,16 @@ def docker_remove(world: World, name: str) -> Steps:
 def compose_up(world: World, names: list[str]) -> Steps:
     """docker compose up -d --force-recreate --no-deps NAME…, by hand; perhaps of Gluetun alone."""
     with _looks_like_a_stop(world, names):
-        yield from world.docker.up(names, "user")
+        yield from monitor_compose.up(world.docker, names, "user")
         for name in names:
-            world.wish(name, "run")
+            wanted(world, name)
+
+
+def wanted(world: World, name: str) -> None:
+    """Started by hand; nobody can tell when it seems to have been before it was stopped."""
+    stopped = world.intents.get(name)
+    known = stopped is None or clock.seconds(stopped["at"]) < world.wall()
+    world.wish(name, "run" if known else "unknown")
 
 
 @contextlib.contextmanager
@@ -140,7 +150,7 @@ def converge(world: World, healer: Healer, names: list[str], actor: str) -> Step
     """stacks.apply with wait."""
     until = world.now + UP_WAIT_SECONDS
     while world.now < until:
-        result = yield from apply(world, healer, names, actor)
+        result = yield from apply(healer, names, actor)
         if "busy" not in result and all(
             (one := world.docker.get(name)) is not None and one.status in RUNS
             for name in names
@@ -171,7 +181,7 @@ def deploy(world: World, healer: Healer, changed: list[str]) -> Steps:
 
 
 def mount_guard(world: World) -> Steps:
-    """The keeper stops what uses a /data that is not there, under the lock if it can be had soon."""
+    """The keeper stops what uses a lost /data, under the lock if it can be had soon."""
     held = False
     for _ in range(20):
         if not world.lock:

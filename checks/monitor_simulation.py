@@ -1,10 +1,10 @@
-"""Schedules of faults for the monitor in virtual time, each drawn from a seed, so that a bad one can
-be played again alone: `.venv/bin/python -m checks.monitor_simulation SEED`.
+"""Schedules of faults for the monitor in virtual time, each drawn from a seed, so that a bad one
+can be played again alone: `PYTHONPATH=files .venv/bin/python -m checks.monitor_simulation SEED`.
 
-Under test are the watcher's loop, its step and all below, plan.plan and user_stops.find; replaced are
-Docker, the host, the healer's hands, the disk and the clocks. Each schedule brings the monitor into
-one phase of its work and lets two faults happen in the middle of it, and some more at any time. Then
-everything else is mended, and what follows has to converge.
+Under test are the watcher's loop, its step and all below, plan.plan and user_stops.find; replaced
+are Docker, the host, the healer's hands, the disk and the clocks. Each schedule brings the monitor
+into one phase of its work and lets two faults happen in the middle of it, and some more at any
+time. Then everything else is mended, and what follows has to converge.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from typing import Any
 from unittest import mock
 
 from checks import monitor_mishaps as faults
-from checks import monitor_people as people
+from checks import monitor_stage
 from checks.monitor_containers import OWNER
+from checks.monitor_group import DEPENDENTS, GROUP
 from checks.monitor_healer import Healer
 from checks.monitor_history import check
 from checks.monitor_house import Life
-from checks.monitor_world import DEPENDENTS, GROUP, World, whole
+from checks.monitor_world import Process, whole
 from mediastack.monitor import state as states
 
 PHASES = (
@@ -36,6 +37,7 @@ TRIES = 40
 CALM_SECONDS = 1500.0
 WINDOW_SECONDS = 3600.0
 CHUNK_SECONDS = 5.0
+PEOPLE_SECONDS = 400.0
 LEAST_STEPS = 30
 
 
@@ -76,7 +78,7 @@ class Schedule:
         # The second of the pair has a phase of its own: it is tried there as well.
         if pair[1][0] != self.phase:
             self.waiting.append(pair[1])
-        _stage(self)
+        monitor_stage.enter(self)
         when = draw.uniform(5.0, 40.0)
         for _ in range(draw.randint(2, 5)):
             self.later(when, draw.choice(NAMES))
@@ -161,12 +163,13 @@ class Schedule:
             if _ == TRIES // 2:
                 self.waiting.pop(0)
             else:
-                _provoke(self, phase)
+                monitor_stage.provoke(self, phase)
                 world.last = world.now + 10.0
         self.waiting.clear()
-        while not world.on:
+        patience = world.now + PEOPLE_SECONDS
+        while not world.on or (self.people() and world.now < patience):
             life.until(world.now + CHUNK_SECONDS)
-        _mend(self)
+        monitor_stage.mend(self)
         deadline = world.now + CALM_SECONDS
         latest = deadline + 3 * WINDOW_SECONDS
         why = "-"
@@ -176,6 +179,11 @@ class Schedule:
             if world.disk.get("pause"):
                 deadline = world.now + CALM_SECONDS
         world.note("end", converged=not why, why=why)
+
+    def people(self) -> list[Process]:
+        """Who else is still about it."""
+        ours = self.healer.process
+        return [one for one in self.world.processes if one.alive and one is not ours]
 
     def unfinished(self) -> str:
         """What is still to be done, "" when all is as it should be."""
@@ -195,68 +203,6 @@ class Schedule:
         return f"alarms are still out: {told}" if told else ""
 
 
-def _stage(schedule: Schedule) -> None:
-    """Bring the monitor into the phase that this schedule is about."""
-    draw = schedule.world.random
-    if schedule.phase == "paused":
-        moment = 3.0
-        causes = ("owner_restart", "owner_recreated", "owner_killed")
-        loop = draw.random() < 0.5
-        for number in range(8):
-            schedule.later(moment, causes[0] if loop else causes[number % 3])
-            moment += draw.uniform(45.0, 60.0)
-    elif draw.random() < 0.9:
-        schedule.later(draw.uniform(1.0, 4.0), draw.choice(NAMES[:3]))
-    _provoke(schedule, schedule.phase)
-
-
-def _provoke(schedule: Schedule, phase: str) -> None:
-    """Do what leads to a phase."""
-    world = schedule.world
-    draw = world.random
-    if phase in ("holding", "waiting", "reviving", "verifying"):
-        schedule.later(draw.uniform(1.0, 6.0), draw.choice(("owner_restart", "owner_recreated")))
-    elif phase == "backing-off":
-        schedule.later(0.5, "dependent_refuses")
-        schedule.later(1.0, "owner_restart")
-    elif phase == "busy":
-        schedule.later(draw.uniform(2.0, 20.0), "lock_held")
-    elif phase == "unknown":
-        schedule.later(draw.uniform(2.0, 20.0), draw.choice(("docker_500", "docker_restarts")))
-    elif phase == "paused" and world.now > 1.0:
-        schedule.later(0.5, draw.choice(("owner_restart", "owner_recreated")))
-        world.last += 45.0
-
-
-def _mend(schedule: Schedule) -> None:
-    """Whatever is not the monitor's to mend is mended; the user wants Gluetun."""
-    world, docker = schedule.world, schedule.world.docker
-    world.note("mended")
-    for trait in docker.traits.values():
-        trait.start_error, trait.crash_seconds = "", None
-        trait.never_healthy = trait.wedged = False
-    docker.write_errors.clear()
-    world.delivery, world.full, world.disk_free = "", False, 0.6
-    world.kill_in, world.must_die, world.kill_at_tell = None, False, False
-    world.note("delivery", mode="")
-    if docker.mode:
-        docker.mode = ""
-        world.note("docker", mode="")
-    if not world.present:
-        world.present = True
-        world.note("gate", present=True)
-    schedule.healer.revive()
-    for name in GROUP:
-        faults.unpause(world, name)
-        docker.recheck(name)
-    owner = docker.get(OWNER)
-    if owner is not None:
-        owner.firewall = True
-        world.changed(OWNER, owner, "")
-    if world.wishes[OWNER] != "run":
-        world.run(people.verb_up(world, schedule.healer, [OWNER]))
-
-
 def play(seed: int, *, keep_history: bool = False) -> Played:
     """Play one schedule."""
     schedule = Schedule(seed)
@@ -274,9 +220,7 @@ def play(seed: int, *, keep_history: bool = False) -> Played:
         cascades=world.disk["number"] and sum(_opened(history)),
         kills=schedule.life.kills,
         acts=sum(one["kind"] == "act" and one["phase"] == "begin" for one in history),
-        pauses=sum(
-            one["kind"] == "told" and one["message"]["kind"] == "paused" for one in history
-        ),
+        pauses=sum(one["kind"] == "told" and one["message"]["kind"] == "paused" for one in history),
         seconds=world.now,
         history=history if keep_history else [],
     )

@@ -1,9 +1,9 @@
-"""Everything around the monitor, in virtual time: the host, Docker, the lock, the user's wishes, disk.
+"""Everything around the monitor, in virtual time: host, Docker, lock, the user's wishes, disk.
 
-Nothing waits: time is a number, and what happens next is the first entry of a heap. What takes time
-(an act of the healer, a compose call, a person's command) is a generator that the heap goes on with,
-so that anything may happen in between. All that is true is written into the history as it happens;
-whether the promises held is judged from that alone (monitor_history).
+Nothing waits: time is a number, and what happens next is the first entry of a heap. What takes
+time (an act of the healer, a compose call, a person's command) is a generator that the heap goes on
+with, so that anything may happen in between. All that is true is written into the history as it
+happens; whether the promises held is judged from that alone (monitor_history).
 """
 
 from __future__ import annotations
@@ -16,31 +16,19 @@ from typing import Any
 
 from checks.monitor_containers import OWNER, RUNS, Container, Steps, Traits
 from checks.monitor_docker import Engine
+from checks.monitor_group import (
+    DATA,
+    DEPENDENTS,
+    EPOCH,
+    GROUP,
+    SETTINGS,
+    WITHOUT_HEALTH,
+    a_config,
+)
 from mediastack.docker_client import DockerError, NotReachable
 
-DEPENDENTS = (
-    *("qbittorrent", "prowlarr", "flaresolverr", "sonarr", "radarr", "bazarr"),
-    *("recyclarr", "cross-seed", "unpackerr"),
-)
-GROUP = (OWNER, *DEPENDENTS)
-DATA = ("qbittorrent", "sonarr", "radarr", "bazarr", "cross-seed", "unpackerr")
-WITHOUT_HEALTH = ("recyclarr",)
 # Entries of the history that change nothing of what a look shows.
 UNSEEN = ("looked", "saved", "told", "repeated", "asked", "answered", "fault")
-EPOCH = 1_800_000_000.0
-SETTINGS: dict[str, Any] = {
-    "healthy_seconds": 300,
-    "cascades_per_hour": 5,
-    "pause_seconds": 3600,
-    "loop_cascades": 3,
-    "loop_seconds": 120,
-    "unhealthy_seconds": 120,
-    "restarts_per_hour": 3,
-    "owner_unhealthy_seconds": 300,
-    "restart_owner_seconds": 0,
-    "reminder_seconds": 21600,
-    "disk_free_least": 0.05,
-}
 
 
 class Killed(BaseException):
@@ -92,7 +80,7 @@ class World:
         self.resume_file = False
         self.monitor_alive = False
         self.kill_in: int | None = None
-        self.must_die = self.kill_at_tell = False
+        self.must_die = self.kill_at_tell = self.healer_dies_at_tell = False
         self.wake: Callable[[str], None] = lambda why: None
         self.poke: Callable[[], None] = lambda: None
         # The schedule goes on at least until then.
@@ -288,24 +276,6 @@ class World:
             name == one.service or self.wishes[one.service] != "run"
             for name, one in self.docker.containers.items()
         )
-
-
-def a_config() -> dict[str, Any]:
-    """The group as mediastack.toml describes it."""
-    services = {
-        name: {
-            "stack": "downloads",
-            "zone": "bridge" if name == OWNER else "vpn",
-            "owner": name == OWNER,
-            "image": f"registry/{name}:1",
-            "config_hash": f"{name}-1",
-            "health": name not in WITHOUT_HEALTH,
-            "data": name in DATA,
-            "stop_grace_seconds": 15,
-        }
-        for name in GROUP
-    }
-    return {"stacks": {"downloads": {"services": list(GROUP)}}, "services": services}
 
 
 def whole(seed: int) -> World:

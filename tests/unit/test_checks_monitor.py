@@ -1,4 +1,4 @@
-"""The simulation of the monitor: it behaves like Docker, replays by its seed, and finds what is wrong."""
+"""The simulation of the monitor is like Docker, replays by its seed, and finds what is wrong."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import pytest
 from checks import monitor, monitor_breaks, monitor_people, monitor_simulation
 from checks.framework import Context
 from checks.monitor_containers import OWNER, Steps, together
+from checks.monitor_group import DEPENDENTS, GROUP
 from checks.monitor_healer import Healer
 from checks.monitor_house import Life
-from checks.monitor_world import DEPENDENTS, GROUP, World, whole
+from checks.monitor_world import World, whole
 from mediastack.docker_client import DockerError, NotReachable
 
 # Breaks that show only after some hundred schedules are left to the check itself.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from checks.monitor_group import DEPENDENTS, GROUP, SETTINGS
 from checks.monitor_history import check
-from checks.monitor_world import DEPENDENTS, GROUP, SETTINGS
 
 OWNER = "gluetun"
 DAY = 86_400.0
@@ -119,7 +119,6 @@ def test_a_time_in_which_nobody_could_act_does_not_count() -> None:
         ("lock", {"holder": "deploy"}, {"holder": ""}),
         ("monitor", {"alive": False}, {"alive": True}),
         ("healer", {"alive": False}, {"alive": True}),
-        ("full", {"full": True}, {"full": False}),
     ):
         story = Story()
         story.note(kind, **on)
@@ -152,6 +151,7 @@ def test_b_not_while_gluetun_is_not_ready_or_a_pause_is_announced_or_it_is_not_w
         lambda story: story.note("wish", service="sonarr", wish="stop"),
         lambda story: story.note("wish", service="sonarr", wish="unknown"),
         lambda story: story.note("gate", present=False),
+        lambda story: story.note("full", full=True),
     ):
         story = Story()
         prepare(story)
