@@ -26,7 +26,7 @@ from mediastack.monitor.state import (
     say,
 )
 
-HOLD_FIRST_SECONDS = 2.0
+HOLD_FIRST_SECONDS = 1.0
 HOLD_LONGEST_SECONDS = 60.0
 HOLDS_BEFORE_NOTICE = 3
 DISK_SECONDS = 10.0

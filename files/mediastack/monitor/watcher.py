@@ -84,6 +84,7 @@ class Watcher:
             self.state["steady"], *house.boottime(), at_least=steady.latest(self.state)
         )
         self._kept: State | None = None
+        self._failing = False
         self._kept_at = 0.0
         self._firewall = self.state["episode"] is not None
         # What we have to say of acts ourselves, since nobody else will.
@@ -120,21 +121,21 @@ class Watcher:
                 house.act(act)
             self._tell()
         else:
-            self._go_on_without(clock, results, decision["acts"])
+            self._go_on_without(clock, decision["acts"], ended=bool(results))
         soon = decision["soon"] or not kept or self.state["acting"] or self.state["outbox"]
         return QUIET_SECONDS if not soon and house.hearing() else SOON_SECONDS
 
-    def _go_on_without(self, clock: dict[str, Any], results: list[Result], acts: list[Act]) -> None:
+    def _go_on_without(self, clock: steady.Reading, acts: list[Act], *, ended: bool) -> None:
         """Nothing was decided, since nobody would remember it: the next pass sees it all again.
 
         Only what runs without its tunnel is stopped all the same. That needs no memory.
         """
-        self._own_results = results
-        self.state = {**self.state, "steady": clock}
+        acting = None if ended else self.state["acting"]
         for act in acts:
             if act["verb"] == "hold":
-                self.state["acting"] = {**act, "since": self.now, "attempt": "hold"}
+                acting = {**act, "since": self.now, "attempt": "hold"}
                 self._house.act(act)
+        self.state = {**self.state, "steady": clock, "acting": acting}
 
     def close(self) -> None:
         """Keep the present moment: the time between two saves is not to be lost."""
@@ -155,11 +156,14 @@ class Watcher:
         try:
             self._house.save(state)
         except OSError as error:
-            print(f"mediastack monitor: not kept, so nothing is decided: {error}", file=sys.stderr)
+            if not self._failing:
+                print(f"mediastack monitor: state not kept, nothing decided: {error}", file=sys.stderr)
+            self._failing = True
             # What is on disk is unknown now.
             self._kept = None
             return False
         self.state, self._kept, self._kept_at = state, content, now
+        self._failing = False
         return True
 
     def _tell(self) -> None:
