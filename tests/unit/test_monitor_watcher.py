@@ -162,9 +162,7 @@ def test_the_end_of_an_act_is_taken_before_the_look(house: FakeHouse) -> None:
     assert order == ["results", "look"]
 
 
-def test_without_a_state_on_disk_the_stranded_are_stopped_and_nothing_is_decided(
-    house: FakeHouse,
-) -> None:
+def test_without_a_state_on_disk_the_stranded_are_stopped_and_no_more(house: FakeHouse) -> None:
     watcher = settled(house)
     house.full = True
     house.docker.end_owner()

@@ -20,6 +20,8 @@ FIRST_PAUSE_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 600.0
 # One that ends every few minutes shall be found out as well.
 QUIET_SECONDS = 300.0
+# Docker itself starts Gluetun again when it ends; here it is about one that was gone.
+OWNER_QUIET_SECONDS = 60.0
 ATTEMPTS_BEFORE_NOTICE = 5
 
 
@@ -119,7 +121,8 @@ def forget_what_holds(state: State, seen: Group, now: float) -> None:
         if record["well_since"] is None:
             record["well_since"] = now
         pause = record["next"] - record["last"] if record["attempts"] else 0.0
-        if now - record["well_since"] >= max(QUIET_SECONDS, pause):
+        quiet = OWNER_QUIET_SECONDS if name == seen.owner_name else QUIET_SECONDS
+        if now - record["well_since"] >= max(quiet, pause):
             record["attempts"] = 0
         if not record["attempts"] and not record["restarts"] and record["unhealthy_since"] is None:
             del state["services"][name]

@@ -147,7 +147,7 @@ class Watcher:
         return [*self.state.get("decisions", []), entry][-DECISIONS_KEPT:]
 
     def _keep(self, state: State, now: float) -> bool:
-        """Save what differs from what is on disk, and go on from it; say whether the disk has it."""
+        """Save what differs from what is on disk and go on from it; say whether it could be."""
         content = {key: value for key, value in state.items() if key != "steady"}
         if content == self._kept and now - self._kept_at < KEEP_SECONDS:
             self.state = state
