@@ -109,7 +109,7 @@ def figures(context: Context, played: list[Played], problems: list[tuple[int, st
     context.figure("schedules", len(played))
     context.figure("cells_of_the_matrix", len({cell for one in played for cell in one.cells}))
     context.figure("faults_played", sum(len(one.cells) for one in played))
-    for what in ("steps", "cascades", "acts", "pauses", "kills"):
+    for what in ("steps", "cascades", "edges", "acts", "pauses", "kills"):
         context.figure(what, sum(getattr(one, what) for one in played))
     context.figure("steps_least", min(one.steps for one in played))
     context.figure("simulated_hours", sum(one.seconds for one in played) / 3600.0)

@@ -135,7 +135,7 @@ class Judge:
             bad = self.is_elsewhere(service)
             if self._count(self.elsewhere, service, bad, seconds):
                 bound = SEE_SECONDS + _pauses(
-                    self.holds.get(service, 0) - 1, LONGEST_HOLD_PAUSE_SECONDS
+                    self.holds.get(service, 0), LONGEST_HOLD_PAUSE_SECONDS
                 )
                 if self.elsewhere[service] > bound:
                     text = f"has run in another namespace than Gluetun's for {bound:.0f} s"

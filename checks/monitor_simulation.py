@@ -39,6 +39,7 @@ WINDOW_SECONDS = 3600.0
 CHUNK_SECONDS = 5.0
 PEOPLE_SECONDS = 400.0
 LEAST_STEPS = 30
+EDGE_SECONDS = 0.1
 
 
 @dataclass
@@ -54,6 +55,7 @@ class Played:
     kills: int
     acts: int
     pauses: int
+    edges: int
     seconds: float
     history: list[dict[str, Any]] = field(default_factory=list)
 
@@ -221,9 +223,24 @@ def play(seed: int, *, keep_history: bool = False) -> Played:
         kills=schedule.life.kills,
         acts=sum(one["kind"] == "act" and one["phase"] == "begin" for one in history),
         pauses=sum(one["kind"] == "told" and one["message"]["kind"] == "paused" for one in history),
+        edges=_edges(history, world.settings["cascades_per_hour"]),
         seconds=world.now,
         history=history if keep_history else [],
     )
+
+
+def _edges(history: list[dict[str, Any]], limit: int) -> int:
+    """How often it was decided within a tenth of a second of the edge of the hour."""
+    found: set[tuple[float, bool]] = set()
+    for one in history:
+        if one["kind"] == "saved" and len(one["cascades"]) >= limit:
+            decided = one["cascades"][-1]
+            oldest = one["cascades"][-limit - 1 :][0]
+            if one["pause"]:
+                decided, oldest = one["pause"]["since"], one["cascades"][-limit]
+            if abs(decided - oldest - WINDOW_SECONDS) < EDGE_SECONDS:
+                found.add((decided, bool(one["pause"])))
+    return len(found)
 
 
 class _Copies:

@@ -12,6 +12,10 @@ from checks.monitor_group import GROUP
 if TYPE_CHECKING:
     from checks.monitor_simulation import Schedule
 
+# Of the schedules of a phase: those in which the clock is set during the pause, and those that try
+# the limit at its edge.
+CLOCK_SHARE, EDGE_SHARE = 0.4, 0.2
+HOUR_SECONDS = 3600.0
 DEEDS = ("owner_restart", "owner_recreated", "owner_killed")
 
 
@@ -25,9 +29,34 @@ def enter(schedule: Schedule) -> None:
         for number in range(8):
             schedule.later(moment, causes[0] if loop else causes[number % 3])
             moment += draw.uniform(45.0, 60.0)
+        if draw.random() < CLOCK_SHARE:
+            schedule.later(draw.uniform(150.0, 500.0), "clock_jump")
+    elif schedule.phase == "quiet" and draw.random() < EDGE_SHARE:
+        _at_the_edge(schedule)
     elif draw.random() < 0.9:
         schedule.later(draw.uniform(1.0, 4.0), draw.choice(DEEDS))
     provoke(schedule, schedule.phase)
+
+
+def _at_the_edge(schedule: Schedule) -> None:
+    """Five cascades, and a sixth when the first is an hour old, or a blink before or after."""
+    world = schedule.world
+    draw = world.random
+    moment = 3.0
+    for number in range(5):
+        schedule.later(moment, DEEDS[number % 3])
+        moment += draw.uniform(60.0, 150.0)
+
+    def sixth() -> None:
+        cascades = world.disk.get("cascades", [])
+        if cascades and world.on and world.disk["steady"]["boot"] == world.boot:
+            kept = world.disk["steady"]
+            steady = kept["steady"] + world.boottime() - kept["boottime"]
+            left = cascades[0]["at"] + HOUR_SECONDS - steady + draw.uniform(-0.05, 0.03)
+            schedule.later(max(left, 1.0), "owner_killed")
+
+    world.after(moment, sixth)
+    world.last = max(world.last, moment + 1.0)
 
 
 def provoke(schedule: Schedule, phase: str) -> None:
