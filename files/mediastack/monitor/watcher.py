@@ -157,7 +157,7 @@ class Watcher:
             self._house.save(state)
         except OSError as error:
             if not self._failing:
-                print(f"mediastack monitor: state not kept, nothing decided: {error}", file=sys.stderr)
+                print(f"mediastack monitor: not kept, nothing decided: {error}", file=sys.stderr)
             self._failing = True
             # What is on disk is unknown now.
             self._kept = None
