@@ -83,7 +83,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("limits.health_wait_seconds", 100000, "at most 7200"),
     ("monitor.healthy_seconds", 0, "at least 10"),
     ("monitor.cascades_per_hour", 0, "at least 1"),
-    ("monitor.cascades_per_hour", 61, "at most 60"),
+    ("monitor.cascades_per_hour", 1001, "at most 1000"),
     ("monitor.pause_seconds", 1, "at least 60"),
     ("monitor.loop_cascades", 1, "at least 2"),
     ("monitor.loop_seconds", "2m", "without quotes"),
