@@ -201,6 +201,9 @@ class World:
             if name in self.intents and self.wishes[name] == "run" and not is_running(container):
                 # Started again by hand, and ended before anybody saw it running.
                 self.wish(name, "unknown")
+            if container is None and self.wishes[name] == "stop" and name not in self.intents:
+                # Removed by hand before anybody looked, with all that told of the stop.
+                self.wish(name, "unknown")
             self.poke()
 
     def _ended(self, pid: int) -> None:
