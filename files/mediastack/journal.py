@@ -24,12 +24,14 @@ def acting(
 ) -> Iterator[None]:
     """Keep these services written down as being worked on by `actor` while the block runs.
 
-    Left in place when the block raises: what was begun may then be half done.
+    Left in place when the block raises: what was begun may then be half done. What was written
+    down of them before (a hold by the monitor, say) still explains a service that did not start.
     """
     names = list(services)
+    before = {name: entry for name, entry in entries(path=path).items() if name in names}
     begin(actor, action, names, path=path)
     yield
-    forget(names, path=path)
+    _change(add=before, remove=names, path=path)
 
 
 def begin(actor: str, action: str, services: Iterable[str], *, path: str | None = None) -> None:

@@ -177,6 +177,20 @@ def test_journal_and_guard_explain_a_stop(state: Path) -> None:
     assert set(intent.stopped()) == {"seerr"}
 
 
+def test_what_explained_a_stop_before_explains_it_after_somebody_else_worked_on_it(
+    state: Path,
+) -> None:
+    docker: Any = FakeDocker("stop")
+    journal.begin("monitor", "hold", ["seerr"])
+    with journal.acting("cli", "start", ["seerr", "plex"]):
+        assert {one["actor"] for one in journal.entries().values()} == {"cli"}
+    assert set(journal.entries()) == {"seerr"}
+    user_stops.note(docker, observation(), NOW, "keeper")
+    assert intent.stopped() == {}
+    journal.forget_finished(["seerr"])
+    assert journal.entries() == {}
+
+
 def test_the_journal_forgets_what_was_finished(state: Path) -> None:
     with journal.acting("cli", "restart", ["seerr"]):
         assert journal.entries()["seerr"]["action"] == "restart"
