@@ -56,6 +56,18 @@ def test_one_that_runs_for_a_minute_each_time_is_found_out_as_well(house: House)
     assert "service_down" in house.kinds()
 
 
+def test_a_disk_that_comes_and_goes_is_no_failed_start(house: House) -> None:
+    for _ in range(8):
+        house.stop("sonarr")
+        house.services["sonarr"]["wanted"] = False
+        assert house.see(5.0) == []
+        house.services["sonarr"]["wanted"] = True
+        assert ("revive", ["sonarr"]) in [*house.see(2.0), *house.see(2.0)]
+        house.revive("sonarr")
+        house.see(2.0)
+    assert house.kinds() == []
+
+
 def test_one_that_is_missing_is_made(house: House) -> None:
     house.services["sonarr"] |= {"status": "absent", "id": None, "netns": None}
     house.actions = [{"service": "sonarr", "action": "create", "reason": "absent"}]

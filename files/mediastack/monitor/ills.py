@@ -115,7 +115,10 @@ def forget_what_holds(state: State, seen: Group, now: float) -> None:
         if name not in seen.services:
             del state["services"][name]
             continue
-        if name not in well and seen.services[name]["wanted"]:
+        if not seen.services[name]["wanted"]:
+            # Stopped for a reason, as by a /data that comes and goes: no failed start of its own.
+            record["attempts"] = 0
+        elif name not in well:
             record["well_since"] = None
             continue
         if record["well_since"] is None:
