@@ -48,6 +48,17 @@ def units(settings: Settings) -> tuple[tuple[str, str], ...]:
     return UNITS + vpn_configuration.units(settings) + monitor_configuration.units(settings)
 
 
+def accounts(settings: Settings) -> dict[str, Any]:
+    """What remote/account.py takes: the owner of media and state, and the monitor's account."""
+    return {
+        "user": settings.host.user,
+        "group": settings.host.group,
+        "uid": settings.host.puid,
+        "gid": settings.host.pgid,
+        "system": monitor_configuration.account(settings, STATE),
+    }
+
+
 def release(package: dict[str, bytes]) -> str:
     """The version of the host programs: number and a hash of their content."""
     total = hashlib.sha256()

@@ -34,12 +34,13 @@ class Line(NamedTuple):
 
 class Answers(NamedTuple):
     """What the host said: differences of files, packages and secrets ({"path","problem"}), and
-    what observe.observe saw (None: there is nothing of ours)."""
+    what observe.observe saw (None: there is nothing of ours); of accounts as of files."""
 
     files: Differences
     packages: Differences
     secrets: Differences
     observation: dict[str, Any] | None
+    accounts: Differences = ()
 
 
 def compare(recorded: Config | None, wanted: Config, answers: Answers) -> list[Line]:
@@ -49,6 +50,7 @@ def compare(recorded: Config | None, wanted: Config, answers: Answers) -> list[L
         *version(recorded, wanted),
         *described,
         *(Line("package", one["path"], "will be installed") for one in answers.packages),
+        *(Line("account", one["path"], one["problem"]) for one in answers.accounts),
         *(Line("secret", one["path"], one["problem"]) for one in answers.secrets),
         *(Line("file", one["path"], one["problem"]) for one in answers.files),
         *containers(wanted, answers),

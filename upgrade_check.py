@@ -25,7 +25,7 @@ import layout
 import upgrade
 from connection import Unreachable
 from facts import Answer, program
-from host_configuration import STATE
+from host_configuration import STATE, accounts
 from operations import without
 from settings import Settings
 from tasks import preflight
@@ -99,11 +99,12 @@ def look(name: str, data: dict[str, Any]) -> list[Line]:
 
         files = ask("tree", tree)
         missing = ask("packages", {"packages": list(packages)})
+        missing_accounts = ask("account", accounts(settings))
         said = ask("upgrade", spec)
-    if said is None or files is None or missing is None:
+    if None in (said, files, missing, missing_accounts):
         raise Unknown(f"{name}: python3 does not answer; fix: apt-get install python3")
     recorded = tomllib.loads(said["recorded"]) if said["recorded"] else None
-    answers = Answers(files, missing, found(name, said["secrets"]) or [], None)
+    answers = Answers(files, missing, found(name, said["secrets"]) or [], None, missing_accounts)
     answers = answers._replace(observation=found(name, said["observed"]))
     return upgrade.compare(recorded, config, answers)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pyinfra.api import deploy
 
 import distributions
-import monitor_configuration
 import operations
-from host_configuration import STATE
+from host_configuration import STATE, accounts
 from layout import Entry
 from operations import Wanted
 from settings import Settings
@@ -67,13 +66,5 @@ def account(settings: Settings) -> None:
     operations.converge(
         name="Account",
         module="account",
-        wanted=Wanted(
-            {
-                "user": settings.host.user,
-                "group": settings.host.group,
-                "uid": settings.host.puid,
-                "gid": settings.host.pgid,
-                "system": monitor_configuration.account(settings, STATE),
-            }
-        ),
+        wanted=Wanted(accounts(settings)),
     )

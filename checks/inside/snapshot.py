@@ -28,7 +28,7 @@ TREES: "dict[str, int | None]" = {
 # Their content is a timestamped log of what happened, which their reader compares by itself.
 UNIT_PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,NRestarts"
 # Written at every pass of a daemon, whatever a deploy does.
-LIVING = ("/var/lib/mediastack/monitor/monitor.json",)
+LIVING = ("/var/lib/mediastack/monitor/monitor.json", "/run/mediastack/keeper.json")
 DAEMONS = (
     *("docker.service", "containerd.service", "ssh.service"),
     *("mediastack-keeper.service", "mediastack-monitor.service", "mediastack-healer.service"),

@@ -125,9 +125,11 @@ def test_units_that_come_and_go(old: Any, config: Any) -> None:
     ]
 
 
-@pytest.mark.parametrize("kind", ["file", "package", "secret"])
+@pytest.mark.parametrize("kind", ["file", "package", "account", "secret"])
 def test_what_the_host_finds_is_told(old: Any, config: Any, kind: str) -> None:
-    place = {"file": "files", "package": "packages", "secret": "secrets"}[kind]
+    place = {"file": "files", "package": "packages", "account": "accounts", "secret": "secrets"}[
+        kind
+    ]
     answers = NOTHING._replace(**{place: [{"path": "/x", "problem": "differs"}]})
     told = upgrade.compare(old, config, answers)
     assert [one.subject for one in told if one.kind == kind] == ["/x"]
