@@ -228,10 +228,3 @@ def test_the_last_one_back_is_when_all_are() -> None:
     assert monitor_floor.last_back(record, 5.0) == 20.0 + len(seen.dependents()) - 1
     with pytest.raises(CheckError):
         monitor_floor.last_back(record, 1e9)
-
-
-def test_one_slow_decision_of_few_is_no_percentile_and_two_of_many_are() -> None:
-    few, many = [0.01] * 18 + [0.9], [0.01] * 190 + [0.9] * 4
-    assert seen.percentile(few, monitor_box.share_judged(len(few))) < 0.05
-    assert seen.percentile(many, monitor_box.share_judged(len(many))) > 0.05
-    assert seen.percentile([0.01] * 15 + [0.9] * 4, monitor_box.share_judged(19)) > 0.05
