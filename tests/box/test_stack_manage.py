@@ -134,10 +134,10 @@ def test_version_and_history_are_told(host: Host) -> None:
     assert version.code == 0
     assert release in version.printed
     assert house.manage(host, "media", "restart", "seerr").code == 0
-    told = json.loads(house.manage(host, "history", "-n", "1", "--json").printed)
-    assert [(one["actor"], one["subject"], one["outcome"]) for one in told] == [
-        ("cli", "seerr", "restarted")
-    ]
+    told = json.loads(house.manage(host, "history", "-n", "10", "--json").printed)
+    # The keepers may have something to tell of their own at the same time.
+    ours = [(one["subject"], one["outcome"]) for one in told if one["actor"] == "cli"]
+    assert ours[-1:] == [("seerr", "restarted")]
 
 
 def test_doctor_is_content_with_a_healthy_host_and_names_a_fault(host: Host) -> None:
@@ -154,5 +154,6 @@ def test_doctor_is_content_with_a_healthy_host_and_names_a_fault(host: Host) -> 
 def test_a_test_message_arrives_at_ntfy(host: Host) -> None:
     before = {message["id"] for message in house.messages(host)}
     assert house.manage(host, "notify-test").code == 0
-    new = [message for message in house.messages(host) if message["id"] not in before]
-    assert [message["title"] for message in new] == ["Test from your media stack"]
+    new = [message["title"] for message in house.messages(host) if message["id"] not in before]
+    # A keeper's message of the same minute may arrive too.
+    assert new.count("Test from your media stack") == 1
