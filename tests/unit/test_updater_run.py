@@ -82,6 +82,7 @@ class Paper:
             status="running",
             health="healthy" if well else "unhealthy",
             life=self.running,
+            probe=str(self.now),
         )
 
     def limits(self, tx: Transaction) -> gate.Limits:

@@ -89,7 +89,11 @@ def _round(tx: Transaction, house: House, write: Write, steady: Callable[[], flo
 
 
 def _judged(tx: Transaction, house: House, now: float) -> Result:
-    verdict, next_gate = gate.step(house.look(tx), tx["gate"], house.limits(tx), now)
+    try:
+        seen = house.look(tx)
+    except Trouble:
+        seen = gate.Seen(known=False)
+    verdict, next_gate = gate.step(seen, tx["gate"], house.limits(tx), now)
     if not verdict:
         return Result("wait", gate=next_gate)
     if verdict == gate.PASSED:
