@@ -3,16 +3,18 @@
 The engine talks to the registries, so what is asked and what is pulled come by the same way, with
 its mirrors, proxies and certificates; logins are those of the Docker command line. What a registry
 did not answer, or Docker did not, is NotReachable; what it refused is DockerError with its words,
-and NoSuchImage when it knows no such tag. A pull in which nothing moves for minutes is given up; the
-engine then drops it as well. Facts: Docker Engine API 1.41-1.52, "distribution", "images/create".
+and NoSuchImage when it knows no such tag. A pull in which nothing moves for minutes is given up;
+the engine then drops it as well. Facts: Docker Engine API 1.41-1.52, "distribution",
+"images/create".
 """
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from mediastack.docker_client import Docker, DockerError, NotReachable
+from mediastack.docker_client import TIMEOUT_SECONDS, Docker, DockerError, NotReachable
 
 # The engine repeats what fails by itself, with pauses of some seconds.
 ASK_SECONDS = 30
@@ -27,6 +29,16 @@ class NoSuchImage(DockerError):
 
 class DockerImages(Docker):
     """One engine, one connection per thread; a docker_engine.ImageEngine."""
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        connect: Callable[[], Any] | None = None,
+    ) -> None:
+        super().__init__(base_url, timeout_seconds=timeout_seconds, connect=connect)
+        self._given = connect
 
     def platform(self) -> tuple[str, str]:
         """Return (operating system, architecture) as images name them. Raise NotReachable."""
@@ -53,15 +65,15 @@ class DockerImages(Docker):
         with self._client(reading=False) as client:
             client.tag(image, repository, tag, force=True)
 
-    def tags(self, repository: str) -> dict[str, dict[str, Any]]:
-        """Return {"repository:tag": image as listed} of all names that begin with this one."""
+    def tags(self, prefix: str) -> dict[str, dict[str, Any]]:
+        """Return {"repository:tag": image as listed} of the names that begin with "prefix/"."""
         with self._client() as client:
-            listed = client.images(filters={"reference": [f"{repository}*", f"{repository}*/*"]})
+            listed = client.images(filters={"reference": f"{prefix}/*"})
         return {
             name: image
             for image in listed
             for name in image.get("RepoTags") or []
-            if name.startswith(repository)
+            if name.startswith(f"{prefix}/")
         }
 
     def forget_image(self, reference: str) -> None:
@@ -69,9 +81,12 @@ class DockerImages(Docker):
 
         Raise DockerError when a container still uses it.
         """
-        with self._client(reading=False) as client, contextlib.suppress(DockerError):
-            with _absent_is_told(reference):
-                client.remove_image(reference, noprune=False)
+        with (
+            contextlib.suppress(NoSuchImage),
+            self._client(reading=False) as client,
+            _absent_is_told(reference),
+        ):
+            client.remove_image(reference)
 
     def start_never(self, name: str) -> None:
         """Docker itself starts this container no more. Raise DockerError when it is gone."""
@@ -79,17 +94,15 @@ class DockerImages(Docker):
             client.update_container(name, restart_policy={"Name": "no"})
 
     @contextlib.contextmanager
-    def _slow(self, seconds: int) -> Any:
+    def _slow(self, seconds: int) -> Iterator[Any]:
         """A connection of its own for what waits for a registry: the other stays usable."""
-        slow = Docker(self._base_url, timeout_seconds=seconds, connect=self._slow_connect)
+        slow = Docker(self._base_url, timeout_seconds=seconds, connect=self._given)
         with slow._client() as client:
             yield client
 
-    _slow_connect = None
-
 
 @contextlib.contextmanager
-def _absent_is_told(image: str) -> Any:
+def _absent_is_told(image: str) -> Iterator[None]:
     from docker.errors import APIError
 
     try:

@@ -115,7 +115,11 @@ def choose(entry: dict[str, Any] | None, catalog_image: str) -> str:
     Pure.
     """
     for one in ((entry or {}).get("trial"), entry):
-        if _is_entry(one) and allows(catalog_image, one["image"], one["digest"]):
+        if (
+            one is not None
+            and _is_entry(one)
+            and allows(catalog_image, one["image"], one["digest"])
+        ):
             return f"{one['image']}@{one['digest']}"
     return catalog_image
 

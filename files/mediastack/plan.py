@@ -119,7 +119,8 @@ def unwell(config: Config, observation: Observation) -> list[dict[str, str]]:
         if service in observation.get("held", {}):
             problems.append({"path": service, "problem": observation["held"][service]})
             continue
-        if container is not None and service in observation.get("resting", ()):
+        resting = service in observation.get("resting", ())
+        if resting and container is not None and container["status"] == "paused":
             continue
         if container is None and service in told:
             continue

@@ -1,6 +1,6 @@
 """No updates for now, because the user said so: updater/paused.json {"since", "until" or null}.
 
-A pause keeps new updates from beginning. One that is under way goes on to its end, whatever that is.
+A pause keeps new updates from beginning. One that is under way goes on to its end.
 """
 
 from __future__ import annotations
