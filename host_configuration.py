@@ -246,6 +246,7 @@ def build(
         "docker": {
             "log_max_size": settings.docker.log_max_size,
             "log_max_files": settings.docker.log_max_files,
+            "insecure_registries": list(settings.docker.insecure_registries),
         },
         "monitor": monitor_configuration.table(settings, STATE),
         "updates": update_configuration.table(settings, STATE),
