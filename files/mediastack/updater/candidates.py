@@ -8,13 +8,14 @@ hint, by hand, and once a day, for a registry counts questions.
 from __future__ import annotations
 
 import os
+import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from mediastack import atomic, image_lock
 from mediastack.docker_engine import ImageEngine
-from mediastack.updater import images, inflight, policy, refused
+from mediastack.updater import images, inflight, policy, refused, tags
 from mediastack.updater.house import Trouble
 from mediastack.updater.policy import Image, Verdict
 
@@ -38,7 +39,7 @@ def find(
     config: Mapping[str, Any],
     docker: ImageEngine,
     service: str,
-    tags: Iterable[str],
+    named: Iterable[str],
     *,
     same_tag: bool,
     allow_major: bool = False,
@@ -51,7 +52,7 @@ def find(
         return []
     running = Image(locked["image"], locked["digest"])
     repository, present = image_lock.split(running.image)
-    wanted = {tag for tag in tags if tag != present}
+    wanted = {tag for tag in named if tag != present}
     if same_tag:
         wanted.add(present)
     bad = refused.of(service)
@@ -73,6 +74,34 @@ def find(
     return sorted(found, key=lambda one: ("update", "tell", "wait", "ignore").index(one[3].action))
 
 
+def widened(
+    config: Mapping[str, Any], service: str, named: Collection[str], *, ask: bool
+) -> set[str]:
+    """Return the tags that were named, and with them the newest of the present major where the
+    named ones would hide it; `ask`: what the registry itself has, whatever was named."""
+    entry, locked = config["services"][service], image_lock.read().get(service)
+    if locked is None:
+        return set(named)
+    repository, present = image_lock.split(locked["image"])
+    pattern = str(entry.get("update_tags", "")) or re.escape(present)
+    majors = [tag for tag in named if policy.kind(present, tag) == "major"]
+    if not ask and not any(re.fullmatch(pattern, tag) for tag in majors):
+        return set(named)
+    try:
+        listed = tags.of(repository, config.get("docker", {}).get("insecure_registries", []))
+    except Trouble:
+        return set(named)
+    newest = tags.newest_of_major(listed, present, pattern)
+    found = {*named, *([newest] if newest else [])}
+    if ask:
+        higher = [tag for tag in listed if re.fullmatch(pattern, tag)]
+        highest = present
+        for tag in higher:
+            highest = tag if image_lock.is_newer(tag, highest) else highest
+        found |= {highest} - {present}
+    return found
+
+
 def is_due(service: str, now: float | None = None) -> bool:
     """Say whether the present tag was not asked for within a day."""
     asked = atomic.read_json(_path(), {}).get(service, 0.0)
@@ -86,10 +115,10 @@ def asked(service: str) -> None:
         atomic.write_json(_path(), {**atomic.read_json(_path(), {}), service: time.time()})
 
 
-def _newest(tags: Iterable[str], present: str) -> list[str]:
+def _newest(wanted: Iterable[str], present: str) -> list[str]:
     """The tags, newest first as far as they can be compared, not too many."""
     ordered: list[str] = []
-    for tag in sorted(tags):
+    for tag in sorted(wanted):
         place = next(
             (n for n, other in enumerate(ordered) if image_lock.is_newer(tag, other)), len(ordered)
         )

@@ -1,9 +1,7 @@
 """The host as a transaction sees it (house.House): each step, made of images, copies, containers.
 
 Every step looks at what is there before it acts, so that it can be done again after a kill at any
-line. Between settle and switch nobody else is held off when a worker dies (the old version may be
-started again, and should be): a switch that finds it running settles anew, so that the copy is
-never older than the config.
+line.
 """
 
 from __future__ import annotations
@@ -68,21 +66,23 @@ class Host:
     def switch(self, tx: Transaction) -> None:
         """Let the image lock want the new image, and make the container from it."""
         service, wanted = tx["service"], images.reference(tx["new"])
-        # Once it is on trial, the new version may have run: then the copy stays as it is.
-        if not self._is_on_trial(tx):
-            self._require_old(tx)
-            life = containers.life(self.docker, service)
-            as_left = self._is_as_left(life, service)
-            if not as_left or not copies.is_whole(self.config, tx, life):
-                self.settle(tx)
-            with _disk():
+        with _disk():
+            if not self._is_on_trial(tx):
+                self._require_old(tx)
                 image_lock.trial(service, tx["new"]["image"], tx["new"]["digest"])
-        cause = containers.make(self.config, self.docker, service)
+            cause = containers.make(self.config, self.docker, service)
         if cause:
             raise Trouble("bad", cause)
         if containers.image_of(self.docker, service) != wanted:
             raise Trouble("passing", "it is not what is wanted any more (a deploy, or you)")
         containers.finished(service)
+
+    def switched(self, tx: Transaction) -> bool:
+        """Say whether the new image may have run: it is on trial, and the old container is not
+        there any more."""
+        if not self._is_on_trial(tx):
+            return False
+        return containers.image_of(self.docker, tx["service"]) != images.reference(tx["old"])
 
     def look(self, tx: Transaction) -> gate.Seen:
         """See the new version; on the way back, whatever is wanted then."""
@@ -131,6 +131,7 @@ class Host:
         service = tx["service"]
         with _disk():
             kept.drop(service)
+            images.name(self.docker, tx["old"])
             image_lock.put_back(service, tx["old"]["image"], tx["old"]["digest"])
             if cause := containers.make(self.config, self.docker, service):
                 raise Trouble("passing", cause)

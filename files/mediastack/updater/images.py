@@ -2,12 +2,14 @@
 
 An image is pulled by its digest, and what is here then has to be that digest and for this machine;
 Docker itself verifies each layer. The old and the new one get a local name,
-`mediastack-keep/<service>:<short digest>`: an image without any name and container is what
-`docker image prune` takes first. The names go when nothing needs them any more (prune).
+`zz-mediastack-keep/<service>:<short digest>`: an image without any name and container is what
+`docker image prune` takes first. The names go when nothing needs them any more (prune). What a tag
+was pulled by digest for gets that tag as well, for What's Up Docker sees nothing without one.
 """
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +20,8 @@ from mediastack.docker_engine import ImageEngine
 from mediastack.docker_images import NoSuchImage
 from mediastack.updater.house import Trouble
 
-KEEP = "mediastack-keep"
+# WUD knows a container by the first name of its image, and Docker sorts them: ours comes last.
+KEEP = "zz-mediastack-keep"
 SHORT = 12
 # Room that a pull must leave, whatever the image takes: Docker on a full disk helps nobody.
 LEAST_FREE_BYTES = 1024**3
@@ -64,6 +67,12 @@ def keep(docker: ImageEngine, service: str, image: Mapping[str, str]) -> None:
     docker.tag(reference(image), f"{KEEP}/{service}", short(image["digest"]))
 
 
+def name(docker: ImageEngine, image: Mapping[str, str]) -> None:
+    """Give an image its own tag here, as far as it is here. Raise NotReachable."""
+    with contextlib.suppress(DockerError):
+        docker.tag(reference(image), *image_lock.split(image["image"]))
+
+
 def kept_name(service: str, digest: str) -> str:
     """Return the name that keeps this digest for a service."""
     return f"{KEEP}/{service}:{short(digest)}"
@@ -95,6 +104,7 @@ def _pull(docker: ImageEngine, tx: Mapping[str, Any], root: str) -> None:
     if theirs != ours:
         raise Trouble("bad", f"it is for {'/'.join(theirs)}, this machine is {'/'.join(ours)}")
     keep(docker, service, new)
+    name(docker, new)
 
 
 def _require_room(root: str) -> None:

@@ -6,6 +6,7 @@ Docker refuses. What the transaction under way needs is left alone.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -75,7 +76,6 @@ def _names(docker: ImageEngine, wanted: set[str]) -> None:
         short = name.rpartition(":")[2]
         for pulled in image.get("RepoDigests") or []:
             if images.short(str(pulled).partition("@")[2]) == short:
-                try:
+                # A container may use it.
+                with contextlib.suppress(DockerError):
                     docker.forget_image(str(pulled))
-                except DockerError:
-                    pass  # a container uses it

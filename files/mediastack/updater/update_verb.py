@@ -120,8 +120,8 @@ def _best(
         config = {**config, "services": entries}
     base = settings.of(config).wud
     tags = (wud.tags(base, [service]) or {}).get(service, set())
-    if named and (now := wud.watch(base, service)):
-        tags.add(now)
+    # By name the registry itself is asked: What's Up Docker looks once a day.
+    tags = candidates.widened(config, service, tags, ask=named)
     found = candidates.find(config, docker, service, tags, same_tag=True, allow_major=major)
     return found[0] if found else None
 

@@ -111,6 +111,7 @@ def look(
 ) -> None:
     """Find out what there is for one service, and do it or tell of it. Raise NotReachable."""
     hint = hints.read().get(service)
+    tags = candidates.widened(config, service, tags, ask=False)
     found = candidates.find(config, docker, service, tags, same_tag=same_tag)
     wait = [one for one in found if one.verdict.action == "wait"]
     for one in wait:
