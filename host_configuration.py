@@ -35,12 +35,14 @@ UNITS = (
     ("mediastack-notify.path", "path"),
     ("mediastack-doctor.timer", "timer"),
     ("mediastack-drift.timer", "timer"),
+    ("mediastack-update.timer", "timer"),
 )
 # Started by the ones above.
 HELPER_UNITS = (
     "mediastack-notify.service",
     "mediastack-doctor.service",
     "mediastack-drift.service",
+    "mediastack-update.service",
 )
 
 
