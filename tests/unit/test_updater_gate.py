@@ -31,7 +31,9 @@ def run(
     for seconds, look in looks:
         end = now + seconds
         while now < end:
-            verdict, state = gate.step(look, state, limits, now)
+            # Its health check runs every five seconds, unless the look says otherwise.
+            probed = look._replace(probe=look.probe or str(now // 5))
+            verdict, state = gate.step(probed, state, limits, now)
             if verdict:
                 return verdict, now
             now += every
@@ -68,6 +70,18 @@ def test_health_that_comes_and_goes_fails_before_the_deadline() -> None:
     verdict, at = run([(10, seen()), (10, seen(health="unhealthy"))] * 10)
     assert verdict == "failed: its health comes and goes"
     assert at < 100
+
+
+def test_a_health_check_that_fails_once_more_proves_nothing_and_is_no_fall() -> None:
+    looks = [(50, seen()), (10, seen(failing=True))] * 3
+    assert run([*looks, (100, seen())])[0] == "passed"
+    verdict, at = run([(50, seen()), (20, seen(failing=True))] * 10)
+    assert verdict == "failed: its health check has failed after 300 s"
+
+
+def test_one_probe_is_no_proof_however_long_ago_it_was() -> None:
+    assert run([(200, seen(probe="1"))])[0] == ""
+    assert run([(200, seen(probe="1")), (5, seen(probe="2"))]) == ("passed", 200.0)
 
 
 def test_a_loop_of_crashes_fails_before_the_deadline() -> None:

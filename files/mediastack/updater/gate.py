@@ -2,11 +2,12 @@
 
 Well means: the right image runs, is healthy (or has no health check and is not supposed to have
 one), and so are those who live in its namespace. It passes when it was well without a break for
-`stable_seconds` in one life of the container. It may take its time to get there: a first start
-that migrates a database, one restart by itself, a health check that flickers. What can only get
-worse is not waited for: a loop of crashes, health that comes and goes, an image that lost its
-health check. What cannot be seen (Docker away) or is somebody else's doing (a cascade of the
-monitor) stops the clock, at most as long again as the deadline.
+`stable_seconds` in one life of the container, and its health check said so more than once: Docker
+calls a container healthy until the third probe failed, which may be minutes. It may take its time
+to get there: a first start that migrates a database, one restart by itself, a health check that
+flickers. What can only get worse is not waited for: a loop of crashes, health that comes and goes,
+an image that lost its health check. What cannot be seen (Docker away) or is somebody else's doing
+(a cascade of the monitor) stops the clock, at most as long again as the deadline.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ MOST_LIVES = 4
 MOST_FALLS = 3
 # A container that nobody starts again (restart policy "no") is not waited for longer.
 DOWN_SECONDS = 30.0
+# The longest that two probes of a health check are apart, its own time included.
+PROBE_SECONDS = 120.0
 # One look to the next: of a longer gap (suspended machine, frozen worker) no more is counted.
 LONGEST_STEP_SECONDS = 10.0
 
@@ -36,8 +39,9 @@ class Limits(NamedTuple):
 class Seen(NamedTuple):
     """One look. `known` False: nobody could look, the rest means nothing.
 
-    `life` changes with each start of the container; `restarts` is Docker's own count; `others` are
-    services in its namespace that are not well (yet); `excused` says who else is at work.
+    `life` changes with each start of the container; `restarts` is Docker's own count; `failing`:
+    the last probe failed, whatever `health` still says; `probe`: when the last one ended; `others`
+    are services in its namespace that are not well (yet); `excused` says who else is at work.
     """
 
     known: bool
@@ -45,6 +49,8 @@ class Seen(NamedTuple):
     right_image: bool = False
     status: str = ""
     health: str = "none"
+    failing: bool = False
+    probe: str = ""
     expects_health: bool = True
     life: str = ""
     restarts: int = 0
@@ -65,7 +71,10 @@ def begin() -> Gate:
         "life": None,
         "lives": 0,
         "falls": 0,  # from good health
+        "healthy": False,
         "was_well": False,
+        "probe": "",  # the last one seen
+        "probes": 0,  # that ended since it is well
     }
 
 
@@ -78,7 +87,7 @@ def step(seen: Seen, gate: Gate, limits: Limits, now: float) -> tuple[str, Gate]
     gate["at"] = now
     blind = not seen.known or bool(seen.excused)
     if blind and gate["suspended"] < limits.deadline_seconds:
-        gate.update(suspended=gate["suspended"] + passed, well=0.0, was_well=False, down=0.0)
+        gate.update(_not_well(), suspended=gate["suspended"] + passed, healthy=False, down=0.0)
         return "", gate
     gate["spent"] += passed
     if not seen.known:
@@ -89,22 +98,34 @@ def step(seen: Seen, gate: Gate, limits: Limits, now: float) -> tuple[str, Gate]
     if new_life:
         gate.update(life=seen.life, lives=gate["lives"] + 1)
     problem = _problem(seen)
+    # Those in its namespace come and go with the monitor's work: that is no fall of its own.
+    healthy = not problem
+    gate["falls"] += int(gate["healthy"] and (new_life or not healthy))
+    gate["healthy"] = healthy
+    if not problem and seen.failing:
+        problem = "its health check has failed"
+    if not problem and seen.others:
+        problem = "not back yet: " + ", ".join(seen.others)
     if problem:
-        # Those in its namespace come and go with the monitor's work: no fall of its own.
-        gate["falls"] += int(gate["was_well"] and not seen.others)
-        gate.update(well=0.0, was_well=False)
-        gate["down"] = gate["down"] + passed if _is_down(seen) else 0.0
+        gate.update(_not_well(), down=gate["down"] + passed if _is_down(seen) else 0.0)
         return _hopeless(seen, gate) or _late(gate, limits, problem), gate
-    gate["falls"] += int(gate["was_well"] and new_life)
-    gate["well"] = gate["well"] + passed if gate["was_well"] and not new_life else 0.0
-    gate.update(was_well=True, down=0.0)
-    if gate["well"] >= limits.stable_seconds:
+    if new_life or not gate["was_well"]:
+        gate.update(_not_well(), was_well=True, down=0.0, probe=seen.probe)
+    else:
+        gate["well"] += passed
+        gate["probes"] += int(seen.probe != gate["probe"])
+        gate["probe"] = seen.probe
+    if gate["well"] >= limits.stable_seconds and (gate["probes"] or not seen.expects_health):
         return PASSED, gate
     if hopeless := _hopeless(seen, gate):
         return hopeless, gate
     # What is well at its deadline may prove it, once.
-    late = gate["spent"] > limits.deadline_seconds + limits.stable_seconds
+    late = gate["spent"] > limits.deadline_seconds + max(limits.stable_seconds, PROBE_SECONDS)
     return (_late(gate, limits, "well, but never for long") if late else ""), gate
+
+
+def _not_well() -> Gate:
+    return {"well": 0.0, "was_well": False, "probes": 0}
 
 
 def _problem(seen: Seen) -> str:
@@ -118,8 +139,6 @@ def _problem(seen: Seen) -> str:
         return f"health: {seen.health}"
     if not seen.expects_health and seen.health not in ("none", "healthy"):
         return f"health: {seen.health}"
-    if seen.others:
-        return "not back yet: " + ", ".join(seen.others)
     return ""
 
 
