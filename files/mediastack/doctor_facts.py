@@ -20,6 +20,7 @@ from typing import Any
 
 from mediastack import (
     clock,
+    doctor_door,
     doctor_doors,
     doctor_machine,
     doctor_made,
@@ -76,6 +77,7 @@ def gather(
         clock={"now": now(), "synchronised": synchronised(run), "newest": newest_entry()},
         spool_oldest_seconds=doctor_probes.spool_age(config, now()),
         monitor=doctor_monitor.gather(config),
+        door=doctor_door.gather(config, run, proc),
         wrong_secrets={},
         made={},
         doors={},

@@ -168,7 +168,9 @@ class App:
             # Both are always looked at: neither is told apart from the other.
             let_in = auth.authorised(given, self._tokens.get(hook, auth.NOTHING)) and here
         if not let_in:
-            self._refused(peer)
+            # The host itself asks without a token to see that it is refused (doctor, smoke).
+            if not known.is_host(peer):
+                self._refused(peer)
             raise Refused(401, "not authorised", ("WWW-Authenticate", "Bearer"))
 
     def _refused(self, peer: str) -> None:

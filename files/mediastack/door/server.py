@@ -46,6 +46,8 @@ BOUNDS: dict[str, Any] = {
     # Waitress refuses what reaches its limit; a body of exactly ours is still ours to judge.
     "max_request_body_size": LARGEST_BODY + 1,
     "asyncore_use_poll": True,
+    # More of them at once are told to try again by the kernel.
+    "backlog": CONNECTIONS,
     # A peer that hangs up is nothing to write a traceback about.
     "log_socket_errors": False,
     # What runs here is nobody's business.

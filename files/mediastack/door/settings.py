@@ -28,18 +28,25 @@ PINNED = "pinned"
 
 
 class Settings(NamedTuple):
-    """`allowed`: the source address of each caller; `known`: whom a hint may be about."""
+    """`host`: the gateway, one of the addresses that the host itself asks from; `allowed`: the
+    source address of each caller; `known`: whom a hint may be about."""
 
     subnet: ipaddress.IPv4Network
+    host: str
     allowed: Mapping[str, str]
     known: frozenset[str]
 
     def inside(self, peer: str) -> bool:
-        """Whether this address is on our bridge."""
+        """Whether this address is on our bridge, or the host's own."""
         try:
-            return ipaddress.ip_address(peer) in self.subnet
+            return self.is_host(peer) or ipaddress.ip_address(peer) in self.subnet
         except ValueError:
             return False
+
+    def is_host(self, peer: str) -> bool:
+        """Whether the host itself asks: from the gateway's address or, where Docker's masquerading
+        rule for this subnet takes that for a container's, from a loopback one."""
+        return peer == self.host or peer.startswith("127.")
 
 
 def of(config: Mapping[str, Any]) -> Settings:
@@ -47,6 +54,7 @@ def of(config: Mapping[str, Any]) -> Settings:
     table = config.get("updates") or {}
     return Settings(
         ipaddress.IPv4Network(config["network"]["subnet"]),
+        str(config["network"]["gateway"]),
         {str(name): str(address) for name, address in table.get("allowed", {}).items()},
         known(config),
     )
