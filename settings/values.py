@@ -183,6 +183,18 @@ def server(value: str) -> str:
     return value.rstrip("/")
 
 
+def quiet_hours(value: str) -> str:
+    """Return a span of time within a day as the host's sender reads it, or "" for none."""
+    if value:
+        try:
+            shared.parse_quiet_hours(value)
+        except ValueError:
+            raise ValueError(
+                f'is {shown(value)}, no span of time; fix: such as "22:00-07:00", or "" for none'
+            ) from None
+    return value
+
+
 def provider(value: str) -> str:
     """Return a provider that Gluetun supports with WireGuard."""
     if value in PROVIDERS:

@@ -1,8 +1,9 @@
 """A message on its way: what a spooled file holds, how several become one, what ntfy is sent. Pure.
 
 Several become one in two ways. Messages of one storm are the newest one with a count, and with the
-short texts of the others where they differ (ten episodes by name). And a message that may go now takes those of its subject along that came before it and had to wait, as a list
-below its own text: so nothing overtakes, and nothing is sent by itself that should not be.
+short texts of the others where they differ (ten episodes by name). And a message that may go now
+takes those of its subject along that came before it and had to wait, as a list below its own text:
+so nothing overtakes, and nothing is sent by itself that should not be.
 """
 
 from __future__ import annotations
