@@ -12,6 +12,7 @@ from typing import Any
 
 import monitor_configuration
 import render
+import update_configuration
 import vpn_configuration
 import wall_configuration
 from catalog import HOST_SECRETS
@@ -85,10 +86,14 @@ def secret_entry(
 
 def host_secrets(settings: Settings) -> dict[str, tuple[Secret, ...]]:
     """Secrets of the host's own programs. Another ntfy server: a token of the user's, or none."""
+    found = dict(HOST_SECRETS)
     if settings.notify.server:
         token = Secret(name="token", origin="user", kind="opaque", required=False)
-        return {**HOST_SECRETS, "notify": (token,)}
-    return HOST_SECRETS
+        found["notify"] = (token,)
+    if update_configuration.WATCHER not in enabled(settings):
+        # The door always has a token to compare with: without its caller, one that nobody knows.
+        found["updater"] = tuple(update_configuration.alone(one) for one in found["updater"])
+    return found
 
 
 def secret_entries(settings: Settings) -> list[dict[str, Any]]:
@@ -182,6 +187,7 @@ def service_entry(
         "state_exclude": list(service.state_exclude),
         "data": bool(service.data),
         "stop_grace_seconds": service.stop_grace,
+        **update_configuration.service_entry(settings, service),
         "uid": uid,
         "gid": gid,
     }
@@ -244,8 +250,10 @@ def build(
         "docker": {
             "log_max_size": settings.docker.log_max_size,
             "log_max_files": settings.docker.log_max_files,
+            "insecure_registries": list(settings.docker.insecure_registries),
         },
         "monitor": monitor_configuration.table(settings, STATE),
+        "updates": update_configuration.table(settings, STATE),
         "notify": notify_entry(settings),
         "limits": {
             "lock_wait_seconds": settings.limits.lock_wait_seconds,
