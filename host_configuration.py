@@ -202,6 +202,7 @@ def notify_entry(settings: Settings) -> dict[str, str]:
     return {
         "url": server,
         "topic": settings.notify.topic,
+        "quiet_hours": settings.notify.quiet_hours,
         "token_file": render.secret_path("notify", "token"),
     }
 
