@@ -92,10 +92,14 @@ def secret_entry(
 
 def host_secrets(settings: Settings) -> dict[str, tuple[Secret, ...]]:
     """Secrets of the host's own programs. Another ntfy server: a token of the user's, or none."""
+    found = dict(HOST_SECRETS)
     if settings.notify.server:
         token = Secret(name="token", origin="user", kind="opaque", required=False)
-        return {**HOST_SECRETS, "notify": (token,)}
-    return HOST_SECRETS
+        found["notify"] = (token,)
+    if update_configuration.WATCHER not in enabled(settings):
+        # The door always has a token to compare with: without its caller, one that nobody knows.
+        found["updater"] = tuple(update_configuration.alone(one) for one in found["updater"])
+    return found
 
 
 def secret_entries(settings: Settings) -> list[dict[str, Any]]:
@@ -204,6 +208,7 @@ def notify_entry(settings: Settings) -> dict[str, str]:
     return {
         "url": server,
         "topic": settings.notify.topic,
+        "quiet_hours": settings.notify.quiet_hours,
         "token_file": render.secret_path("notify", "token"),
     }
 
@@ -252,6 +257,7 @@ def build(
         "docker": {
             "log_max_size": settings.docker.log_max_size,
             "log_max_files": settings.docker.log_max_files,
+            "insecure_registries": list(settings.docker.insecure_registries),
         },
         "monitor": monitor_configuration.table(settings, STATE),
         "updates": update_configuration.table(settings, STATE),

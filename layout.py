@@ -208,7 +208,8 @@ def template_text(settings: Settings, service: str, template: str) -> str:
     """A service's configuration file, all but its secrets."""
     loaded = render.environment().get_template(f"services/{template}")
     services = enabled(settings)
-    return loaded.render(service=services[service], services=services, settings=settings)
+    door = f"{gateway(settings)}:{settings.updates.port}"
+    return loaded.render(service=services[service], services=services, settings=settings, door=door)
 
 
 def daemon_json(settings: Settings, existing: dict[str, Any]) -> str:

@@ -220,6 +220,12 @@ FAULTS: list[tuple[str, str, str, Fault]] = [
         of("plex", stale_mounts=["/run/sentinel"]),
     ),
     ("image", "seerr", "runs ghcr.io/x/seerr:1 instead", of("seerr", image="ghcr.io/x/seerr:1")),
+    (
+        "image",
+        "seerr",
+        "without its tag",
+        put("images", house.observation()["images"]["seerr"], "RepoTags", value=["kept/seerr:1"]),
+    ),
     ("image-lock", "plex", "images.lock", drop("image_lock", "plex")),
     ("namespace", "qbittorrent", "gluetun's", of("qbittorrent", netns=4026532999)),
     ("namespace", "plex", "the host's", of("plex", netns=4026532999)),

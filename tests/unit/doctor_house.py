@@ -262,6 +262,10 @@ def facts() -> dict[str, Any]:
             },
             "info": {"LiveRestoreEnabled": True, "LoggingDriver": "json-file"},
             "observation": observation(),
+            "images": {
+                reference: {"RepoTags": [reference.partition("@")[0]]}
+                for reference in observation()["images"].values()
+            },
             "image_lock": {
                 name: {"image": f"ghcr.io/x/{name}:1", "digest": DIGEST} for name in SERVICES
             },

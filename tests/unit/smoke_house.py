@@ -93,6 +93,7 @@ def observed(expected: Expected) -> dict[str, Any]:
         "images": {
             f"image-{name}": {
                 "RepoDigests": [f"{one.image.removeprefix('docker.io/')}@{DIGEST}"],
+                "RepoTags": [f"{one.image.removeprefix('docker.io/')}:{one.tag}"],
                 "Config": {"Env": ["PATH=/usr/bin"]},
             }
             for name, one in expected.services.items()
