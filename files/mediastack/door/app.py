@@ -162,9 +162,7 @@ class App:
         if hook in settings.BY_ADDRESS:
             let_in = here
         else:
-            given = auth.bearer(str(environment.get("HTTP_AUTHORIZATION", "")))
-            if not given and hook in settings.IN_THE_QUERY:
-                given = _query_token(str(environment.get("QUERY_STRING", "")))
+            given = _token(environment, hook)
             # Both are always looked at: neither is told apart from the other.
             let_in = auth.authorised(given, self._tokens.get(hook, auth.NOTHING)) and here
         if not let_in:
@@ -228,11 +226,18 @@ def bodies_of(environment: Environment, largest: int) -> bytes:
     return raw
 
 
-def _query_token(query: str) -> str:
-    try:
-        return parse_qs(query, max_num_fields=8).get("token", [""])[0]
-    except ValueError:
-        return ""
+def _token(environment: Environment, hook: str) -> str:
+    """The token that a caller shows, "" for none."""
+    header = str(environment.get("HTTP_AUTHORIZATION", ""))
+    if hook in settings.AS_PASSWORD:
+        return auth.basic(header)
+    if hook in settings.IN_THE_QUERY:
+        try:
+            query = parse_qs(str(environment.get("QUERY_STRING", "")), max_num_fields=8)
+        except ValueError:
+            return ""
+        return query.get("token", [""])[0]
+    return auth.bearer(header)
 
 
 def _json(value: Any) -> bytes:

@@ -7,10 +7,11 @@ who has no token configured is let in by nobody.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 
-SCHEME = "bearer"
+BEARER, BASIC = "bearer", "basic"
 
 
 def digest(token: bytes) -> bytes:
@@ -30,4 +31,16 @@ def authorised(given: str, expected: bytes) -> bool:
 def bearer(header: str) -> str:
     """Return the token of an Authorization header, "" when it holds none."""
     scheme, _, token = header.partition(" ")
-    return token.strip() if scheme.lower() == SCHEME else ""
+    return token.strip() if scheme.lower() == BEARER else ""
+
+
+def basic(header: str) -> str:
+    """Return the password of an Authorization header of any user, "" when it holds none."""
+    scheme, _, word = header.partition(" ")
+    if scheme.lower() != BASIC:
+        return ""
+    try:
+        told = base64.b64decode(word.strip(), validate=True).decode("latin-1")
+    except ValueError:
+        return ""
+    return told.partition(":")[2]

@@ -17,8 +17,9 @@ from mediastack.door import auth
 
 WUD = "wud"
 PREFIX = "hook_"
-# They can set no header; the query is as good, for nobody writes it down here.
-IN_THE_QUERY = ("cross-seed", "unpackerr")
+# They know an address only: a token in its query, or as its password. Nobody writes it down here.
+IN_THE_QUERY = ("cross-seed",)
+AS_PASSWORD = ("unpackerr",)
 BY_ADDRESS = ("autoheal",)
 LONGEST_TOKEN = 4096
 DEFAULT_PORT = 8195
