@@ -17,8 +17,6 @@ SERVICES: dict[str, Service] = {service.name: service for service in DOWNLOADS +
 
 # Read by programs on the host rather than by a container: secrets/<consumer>/<name>.
 HOST_SECRETS: dict[str, tuple[Secret, ...]] = {
-    # What What's Up Docker shows at the door, and what the door compares it with.
-    "updater": (Secret(name="webhook_token", kind="opaque"),),
     "notify": (Secret(name="token", origin="copy", source="ntfy/publish_token"),),
     "updater": (
         Secret(name="webhook_token", origin="copy", source="wud/webhook_token", kind="opaque"),

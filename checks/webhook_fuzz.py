@@ -26,7 +26,19 @@ PATHS = (
 )
 NAMES = (
     *("../../x", "/etc/passwd", "..", ".", "", "sonarr/../x", "sonarr\0", "sonarr\n", " sonarr"),
-    *("SONARR", "ſonarr", "sonarr ", "a" * 9000, "\ud800", "$(id)", "`id`", "%00", "-rf", "é", "💣"),
+    *(
+        "SONARR",
+        "ſonarr",
+        "sonarr ",
+        "a" * 9000,
+        "\ud800",
+        "$(id)",
+        "`id`",
+        "%00",
+        "-rf",
+        "é",
+        "💣",
+    ),
     house.PINNED,
 )
 TAGS: tuple[Any, ...] = (
