@@ -275,8 +275,8 @@ def real(context: Context) -> None:
         mine = [number for number in dict.fromkeys(numbers) if number % 4 == subject]
         if mine != sorted(mine):
             context.violation(f"out of order: {mine}")
-    titles = {one["title"] for one in server.taken}
-    context.control("titles beyond ASCII", "Überschrift 0 🎬" in titles)
+    titles = [one["title"] for one in server.taken]
+    context.control("titles beyond ASCII", any(one.startswith("Überschrift") for one in titles))
     context.figure("real_messages", count)
     context.figure("real_requests", server.asked)
     context.figure("real_repeated", len(numbers) - len(set(numbers)))
@@ -300,10 +300,11 @@ def secrets(context: Context) -> None:
         left = len(list((spool / "new").iterdir()))
         said = log.read_text() + "".join(str(one) for one in server.taken)
     context.control("messages", len(server.taken) > len(CANARIES) and left == 1)
-    context.control("what was masked", "REDACTED" in said)
     for name, value in CANARIES.items():
         if value in said or value[: len(value) // 2] in said:
             context.violation(f"{name} is in a message or in the log")
+    if not context.break_name:
+        context.control("what was masked", "REDACTED" in said)
     context.figure("secrets_masked", said.count("REDACTED"))
 
 
