@@ -10,6 +10,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import door_configuration
 import monitor_configuration
 import render
 import update_configuration
@@ -35,12 +36,14 @@ UNITS = (
     ("mediastack-notify.path", "path"),
     ("mediastack-doctor.timer", "timer"),
     ("mediastack-drift.timer", "timer"),
+    *door_configuration.UNITS,
 )
 # Started by the ones above.
 HELPER_UNITS = (
     "mediastack-notify.service",
     "mediastack-doctor.service",
     "mediastack-drift.service",
+    *door_configuration.HELPERS,
 )
 
 
@@ -50,13 +53,16 @@ def units(settings: Settings) -> tuple[tuple[str, str], ...]:
 
 
 def accounts(settings: Settings) -> dict[str, Any]:
-    """What remote/account.py takes: the owner of media and state, and the monitor's account."""
+    """What remote/account.py takes: the owner of media and state, and our programs' accounts."""
     return {
         "user": settings.host.user,
         "group": settings.host.group,
         "uid": settings.host.puid,
         "gid": settings.host.pgid,
-        "system": monitor_configuration.account(settings, STATE),
+        "system": [
+            *monitor_configuration.accounts(settings, STATE),
+            door_configuration.account(STATE),
+        ],
     }
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import tomli_w
 
+import door_configuration
 import host_configuration as configuration
 import monitor_configuration
 import render
@@ -143,13 +144,16 @@ def mount_unit(path: str) -> str:
     return escaped.replace("\0", "-") + ".mount"
 
 
-def unit_placeholders(settings: Settings, release: str) -> dict[str, str]:
+def unit_placeholders(
+    settings: Settings, release: str, secrets: list[dict[str, Any]]
+) -> dict[str, str]:
     """What the units are told of this release and this host."""
     return {
         "RELEASE": release,
         "DATA_MOUNT": mount_unit(settings.storage.data),
         "METRICS_PORT": str(settings.monitor.metrics_port),
         "MONITOR_NETWORK": monitor_configuration.network(settings),
+        **door_configuration.placeholders(settings, secrets),
     }
 
 
@@ -265,7 +269,7 @@ def build(
     )
     entries = [
         *programs(
-            unit_placeholders(settings, release),
+            unit_placeholders(settings, release, config["secrets"]),
             vpn_configuration.unwanted_units(settings)
             | monitor_configuration.unwanted_units(settings),
         ),

@@ -275,7 +275,7 @@ def test_the_keeper_comes_after_the_attempt_to_mount_the_disk(
     there = settings.model_copy(update={"storage": storage})
     keeper = next(
         entry
-        for entry in layout.programs(layout.unit_placeholders(there, "0.1.0+test"))
+        for entry in layout.programs(layout.unit_placeholders(there, "0.1.0+test", []))
         if entry["path"].endswith("/mediastack-keeper.service")
     )
     assert f"\nAfter={unit}\n" in keeper["text"]

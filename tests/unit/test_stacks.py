@@ -54,6 +54,15 @@ def test_what_was_pulled_is_locked_and_compose_is_told(house: House) -> None:
     assert {c["image"] for c in house.docker.containers} >= {f"registry/plex:1@{DIGEST}"}
 
 
+def test_what_is_pulled_by_digest_gets_its_tag_on_this_host(house: House) -> None:
+    newer = {"service": "plex", "image": "registry/plex:2", "digest": f"sha256:{'2' * 64}"}
+    image_lock.record(**newer)
+    house.apply()
+    assert "plex" in house.pulled
+    assert "registry/plex:2" in house.names
+    assert len(house.names) == len(EVERYTHING)
+
+
 def test_a_second_run_does_nothing_at_all(house: House) -> None:
     house.apply()
     house.composed.clear()
