@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from catalog.common import ALL_DATA, LINUXSERVER, UNVERIFIED_CAPABILITIES, curl, wget
+from catalog.common import (
+    ALL_DATA,
+    LINUXSERVER,
+    MIGRATES,
+    UNVERIFIED_CAPABILITIES,
+    curl,
+    wget,
+)
 from service import ConfigFile, DataMount, Health, Secret, Service
 
 
@@ -13,6 +20,7 @@ def arr(name: str, summary: str, image: str, tag: str, port: int, **more: object
         "zone": "vpn",
         "image": image,
         "tag": tag,
+        "update_deadline": MIGRATES,
         "port": port,
         "publish": True,
         "identity": "linuxserver",
@@ -70,6 +78,8 @@ DOWNLOADS = (
         zone="vpn",
         image="ghcr.io/linuxserver/qbittorrent",
         tag="5.2.3",
+        # Its registry still has a 14.3.9 and a 20.04.1 of old, which are no later versions.
+        update_tags=r"^[5-9]\.\d+\.\d+$",
         port=8080,
         same_host_port=True,
         publish=True,
@@ -145,6 +155,7 @@ DOWNLOADS = (
         zone="vpn",
         image="ghcr.io/linuxserver/bazarr",
         tag="1.6.2",  # no `v` since 1.6
+        update_deadline=MIGRATES,
         port=6767,
         publish=True,
         identity="linuxserver",
@@ -186,6 +197,7 @@ DOWNLOADS = (
         zone="vpn",
         image="ghcr.io/cross-seed/cross-seed",
         tag="6",
+        update_deadline=MIGRATES,
         port=2468,
         identity="user",  # must be the torrent client's uid, or hardlinks are refused
         command=("daemon",),
@@ -232,6 +244,8 @@ DOWNLOADS = (
         "ghcr.io/linuxserver/lidarr",
         "2.12.4",
         8686,
+        # Its registry still has an 8.1.2135 of the time before 1.0.
+        update_tags=r"^[2-7]\.\d+\.\d+$",
         enabled=False,
         unverified="tag",
         data=ALL_DATA,
@@ -244,6 +258,7 @@ DOWNLOADS = (
         zone="vpn",
         image="ghcr.io/linuxserver/sabnzbd",
         tag="4.5.5",
+        update_deadline=MIGRATES,
         port=8085,  # upstream's 8080 is qBittorrent's in the shared namespace
         publish=True,
         identity="linuxserver",
