@@ -4,13 +4,13 @@ The case `simulated` plays every image of updates_bad and updates_good against t
 drive, gate, policy and transaction in virtual time: once undisturbed, once for each of many points
 where the worker is killed, and with several kills; with --full at every point. The case `real`
 updates services of the box to images of the sandbox's registry. Both have a plain updater beside
-them: stop, pull, remove, create. Breaks are updaters that are wrong in a way that people have built.
+them: stop, pull, remove, create. Breaks are updaters that are wrong in a way that people have
+built.
 """
 
 from __future__ import annotations
 
 import collections
-import contextlib
 import multiprocessing
 import os
 import random

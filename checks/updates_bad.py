@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from checks import updates_programs as programs
+from checks.updates_case import Case
 from checks.updates_containers import Image, Life, Program
 from checks.updates_programs import answers, ends, good, turns_for_ever, upgrade
-from checks.updates_simulation import Case
 from checks.updates_world import NEW, OLD, Service, World
 
 OVER_SECONDS = 900.0

@@ -1,4 +1,4 @@
-"""Updaters that are wrong in a way that people have built, or might; all are tried in simulation."""
+"""Updaters that are wrong in a way that people have built, or might; all in simulation."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from contextlib import AbstractContextManager
 from typing import Any
 from unittest import mock
 
-from checks import updates_house
 from checks.framework import Context
 from checks.updates_house import House
-from mediastack.updater import gate, run, transaction
+from mediastack.updater import gate, transaction
 from mediastack.updater.house import Trouble
 
 Steps = tuple[str, ...]
@@ -173,7 +172,7 @@ def journal_lags(context: Context) -> Iterator[None]:
 @contextlib.contextmanager
 def holds_nothing(context: Context) -> Iterator[None]:
     """The keeper may start the service while image and config are no pair."""
-    with mock.patch.object(updates_house.transaction, "holds", lambda tx: False):
+    with mock.patch.object(transaction, "holds", lambda tx: False):
         yield
 
 
@@ -194,7 +193,7 @@ def gives_up_going_back(context: Context) -> Iterator[None]:
             return {**tx, "step": "undone"}
         return real(tx, result)
 
-    with mock.patch.object(run.transaction, "after", after):
+    with mock.patch.object(transaction, "after", after):
         yield
 
 

@@ -107,7 +107,7 @@ class Container:
     life: Life | None = None
     running: Generator[float, None, int] | None = field(default=None, repr=False)
 
-    def document(self, has_check: bool, restarts: bool) -> dict[str, Any]:
+    def document(self, has_check: bool) -> dict[str, Any]:
         """What `docker inspect` shows, as far as an updater looks at it."""
         state: dict[str, Any] = {
             "Status": self.status,
@@ -123,11 +123,9 @@ class Container:
                 if self.probe
                 else [],
             }
-        policy = "unless-stopped" if restarts else "no"
         return {
             "Id": f"c{self.number}",
-            "Image": self.digest,
+            "Config": {"Image": self.digest},
             "RestartCount": self.count,
             "State": state,
-            "HostConfig": {"RestartPolicy": {"Name": policy}},
         }

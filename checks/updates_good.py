@@ -8,9 +8,9 @@ from typing import Any
 
 from checks import updates_programs as programs
 from checks.updates_bad import at_gate, dependent, without_check
+from checks.updates_case import Case
 from checks.updates_containers import Image, Life, Program
 from checks.updates_programs import good, old_with, work
-from checks.updates_simulation import Case
 from checks.updates_world import MOVED, NEW, Service, World
 
 
@@ -109,7 +109,7 @@ def grows(world: World) -> None:
 
 def set_world(**values: Any) -> Callable[[World], None]:
     """The host is so from the beginning."""
-    return lambda world: [setattr(world, key, value) for key, value in values.items()] and None
+    return lambda world: world.__dict__.update(values)
 
 
 def registry_away_later(world: World) -> None:

@@ -7,13 +7,12 @@ is torn, a restore is half done half way, and each act looks at what is there be
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 from checks.updates_containers import Config
 from checks.updates_world import NEW, OLD, Refused, World
-from mediastack.updater import gate, transaction
+from mediastack.updater import gate, look, transaction
 from mediastack.updater.house import Trouble
 from mediastack.updater.transaction import Transaction
 
@@ -166,11 +165,17 @@ class House:
             return gate.Seen(known=False)
         excused = "a cascade" if world.now < world.excused_until else ""
         others = world.service.dependents if world.now < world.cascade_until else ()
-        if world.container is None:
-            return gate.Seen(True, excused=excused)
-        check = world.images[world.container.digest].health
-        document = world.container.document(check, world.service.restarts)
-        return seen(document, wanted, world.service.expects_health, others, excused)
+        inspected = None
+        if world.container is not None:
+            check = world.images[world.container.digest].health
+            inspected = world.container.document(check)
+        return look.seen(
+            inspected,
+            wanted,
+            {"health": world.service.expects_health},
+            others=others,
+            excused=excused,
+        )
 
     def limits(self, tx: Transaction) -> gate.Limits:
         """As the configuration has them."""
@@ -230,7 +235,7 @@ class House:
         self.told.append(stage)
         self.world.point(f"told {stage}")
 
-    def _docker(self, act: Any) -> None:
+    def _docker(self, act: Callable[[], None]) -> None:
         try:
             act()
         except Refused as error:
@@ -249,31 +254,3 @@ class House:
         if container.life is None and container.status in ("exited", "created"):
             with contextlib.suppress(Refused):
                 world.start()
-
-
-def seen(
-    document: dict[str, Any],
-    digest: str,
-    expects_health: bool,
-    others: tuple[str, ...] = (),
-    excused: str = "",
-) -> gate.Seen:
-    """What the gate is told of an inspected container."""
-    state = document["State"]
-    health = state.get("Health") or {}
-    log = health.get("Log") or []
-    return gate.Seen(
-        known=True,
-        present=True,
-        right_image=document["Image"] == digest,
-        status=state["Status"],
-        health=health.get("Status", "none"),
-        failing=bool(health.get("FailingStreak")),
-        probe=log[-1]["End"] if log else "",
-        expects_health=expects_health,
-        life=document["Id"] + state["StartedAt"],
-        restarts=document["RestartCount"],
-        exit_code=state["ExitCode"],
-        others=others,
-        excused=excused,
-    )

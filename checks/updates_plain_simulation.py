@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from checks.updates_case import Case, world_of
 from checks.updates_house import House
 from checks.updates_world import Refused
 from mediastack.updater.house import Trouble
-
-if TYPE_CHECKING:
-    from checks.updates_simulation import Case
 
 LATER_SECONDS = 900.0
 LOOKED_AT_SECONDS = 300.0
@@ -17,8 +13,6 @@ LOOKED_AT_SECONDS = 300.0
 
 def play(case: Case) -> bool:
     """Whether the service is down, or comes and goes, a quarter of an hour after a plain update."""
-    from checks.updates_simulation import world_of
-
     world = world_of(case, 0)
     house = House(world)
     house.locked = True  # nobody else helps it

@@ -54,7 +54,7 @@ def good(
     stop_seconds: float = 1.0,
     while_up: Callable[[Life], Running] = work,
 ) -> Program:
-    """A new version: it migrates once, for so long, ends by itself so often, is up after `start`."""
+    """A new version: it migrates once, ends by itself so often, is up after `start`."""
     left = [restarts]
 
     def program(life: Life) -> Running:

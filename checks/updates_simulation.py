@@ -8,14 +8,13 @@ The worker makes its passes every ten minutes until it has nothing to do.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from checks import updates_judge, updates_plain_simulation
-from checks.updates_containers import Image
+from checks.updates_case import Case, world_of
 from checks.updates_house import House
-from checks.updates_programs import old
-from checks.updates_world import MOVED, NEW, OLD, Killed, Service, World
+from checks.updates_world import OLD, Killed, NoEnd, World
 from mediastack.updater import policy, run, transaction
 
 PASS_SECONDS = 600.0
@@ -24,19 +23,6 @@ MOST_PASSES = 6
 NOTHING = "nothing to do"
 NO_ANSWER = "the registry does not answer"
 NAME = "registry.example/app"
-
-
-@dataclass(frozen=True)
-class Case:
-    """An image, the host it meets, and where it must end: "new", "old" (and never tried again),
-    or "later": the old one for now, untouched, and the new one when the trouble is over."""
-
-    name: str
-    image: Image
-    ends: str
-    setup: Callable[[World], None] = lambda world: None
-    service: Callable[[], Service] = Service
-    before: Image = field(default_factory=lambda: Image(old))
 
 
 @dataclass
@@ -55,17 +41,6 @@ class Played:
     told: list[str]
 
 
-def world_of(case: Case, seed: int) -> World:
-    """The host in which the old version has run for a while."""
-    images = {OLD: case.before, NEW: case.image, MOVED: case.image}
-    world = World(seed, case.service(), images)
-    world.create(OLD)
-    world.start()
-    world.spend(300.0 + world.random.uniform(0.0, 30.0))
-    case.setup(world)
-    return world
-
-
 def play(case: Case, seed: int = 0, kills: Iterable[int] = ()) -> Played:
     """Play one case, the worker killed at these points."""
     world = world_of(case, seed)
@@ -74,21 +49,28 @@ def play(case: Case, seed: int = 0, kills: Iterable[int] = ()) -> Played:
     world.watching = True
     began = world.now
     ends: list[str] = []
-    for passes in range(1, MOST_PASSES + 1):  # noqa: B007
+    try:
+        live(case, world, house, ends)
+        updates_judge.at_the_end(case.ends, world, house, ends)
+    except NoEnd:
+        world.violations.append("the worker comes to no end")
+    return Played(
+        case.name, seed, tuple(sorted(world.kill_at)), world.violations, world.points,
+        world.outage, world.now - began, len(ends), "undone" in ends, house.told,
+    )  # fmt: skip
+
+
+def live(case: Case, world: World, house: House, ends: list[str]) -> None:
+    """Let the worker make its passes until it has nothing to do; `ends`: how each update ended."""
+    for _ in range(MOST_PASSES):
         end = one_pass(world, house)
         if end == NOTHING:
-            break
+            return
         if end != NO_ANSWER:
             ends.append(end)
         if len(ends) == 1:
             updates_judge.first_pass(case.ends, world, house, end)
         world.spend(PASS_SECONDS)
-    took = world.now - began
-    updates_judge.at_the_end(case.ends, world, house, ends)
-    return Played(
-        case.name, seed, tuple(sorted(world.kill_at)), world.violations, world.points,
-        world.outage, took, passes, "undone" in ends, house.told,
-    )  # fmt: skip
 
 
 def one_pass(world: World, house: House) -> str:

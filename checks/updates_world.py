@@ -25,11 +25,17 @@ RESTART_FIRST_SECONDS = 0.1
 RESTART_LONGEST_SECONDS = 60.0
 # A life of so long is a good one: the pauses begin anew.
 GOOD_LIFE_SECONDS = 10.0
-EVER = 1e9
+# No play lasts so long, unless its worker goes round in circles.
+LONGEST_SECONDS = 200_000.0
+MOST_POINTS = 100_000
 
 
 class Killed(BaseException):
     """The worker dies here; no handler of its own may notice."""
+
+
+class NoEnd(BaseException):
+    """The worker has been at it for so long that it never ends."""
 
 
 class Refused(Exception):
@@ -104,6 +110,8 @@ class World:
 
     def spend(self, seconds: float) -> None:
         """Let time pass, and happen what is due."""
+        if self.now > LONGEST_SECONDS:
+            raise NoEnd
         until = self.now + seconds
         while self._events and self._events[0][0] <= until:
             when, _, do = heapq.heappop(self._events)
@@ -133,6 +141,8 @@ class World:
         for do in self.triggers.pop(name, []):
             do()
         self.points.append(name)
+        if len(self.points) > MOST_POINTS:
+            raise NoEnd
         if len(self.points) - 1 in self.kill_at:
             raise Killed(name)
 
