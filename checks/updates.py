@@ -27,7 +27,11 @@ NAME = "updates"
 BUDGET_SECONDS = 300.0
 KILLS_A_CASE = 16
 SEVERAL_KILLS_A_CASE = 3
+# With --full at every point.
+MOST_KILLS_A_CASE = 1_000
 FULL_FACTOR = 20
+# A wrong updater fails early; the rest would only take time.
+KILLS_A_CASE_WITH_FAULT = 5
 LEAST_CASES = 40
 SHOWN = 8
 REPLAY = "PYTHONPATH=files .venv/bin/python -m checks.updates_simulation"
@@ -67,23 +71,28 @@ def simulated(context: Context) -> None:
 
 def play_all(context: Context) -> Iterator[list[Played]]:
     """Every case, on all cores."""
-    work = [(case.name, context.seed, context.full) for case in updates_cases.ALL]
+    kills, several = KILLS_A_CASE, SEVERAL_KILLS_A_CASE
+    if context.full:
+        kills, several = MOST_KILLS_A_CASE, several * FULL_FACTOR
+    if context.break_name:
+        kills, several = KILLS_A_CASE_WITH_FAULT, 1
+    work = [(case.name, context.seed, kills, several) for case in updates_cases.ALL]
     # A fork, so that what is planted here is planted there.
     with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
         yield from pool.imap(play_case, work, chunksize=2)
 
 
-def play_case(work: tuple[str, int, bool]) -> list[Played]:
+def play_case(work: tuple[str, int, int, int]) -> list[Played]:
     """One case undisturbed, with one kill at each of its points (or some), and with several."""
-    name, seed, full = work
+    name, seed, kills, several = work
     case = updates_cases.CASES_BY_NAME[name]
     draw = random.Random(f"{name} {seed}")  # noqa: S311 - choices of a test, not secrets
     undisturbed = simulation.play(case, seed)
     found = [undisturbed]
     points = simulation.boundaries(undisturbed)
-    chosen = points if full else draw.sample(points, min(KILLS_A_CASE, len(points)))
+    chosen = draw.sample(points, min(kills, len(points)))
     found += [simulation.play(case, seed, [point]) for point in sorted(chosen)]
-    for number in range(SEVERAL_KILLS_A_CASE * (FULL_FACTOR if full else 1) if points else 0):
+    for number in range(several if points else 0):
         first = [draw.choice(points) for _ in range(draw.randint(2, 4))]
         again = [point + draw.randint(1, 9) for point in first]
         found.append(simulation.play(case, seed + number, [*first, *again]))
