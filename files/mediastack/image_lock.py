@@ -113,6 +113,11 @@ def is_newer(tag: str, than: str) -> bool:
     return shape == other_shape and numbers > other_numbers
 
 
+def numbers(tag: str) -> list[int]:
+    """Return the numbers of a version, [] when it has none."""
+    return _version(tag)[1]
+
+
 def default_path() -> str:
     """Return where this house keeps its image lock."""
     return os.path.join(config.paths()["state"], "images.lock")
