@@ -14,11 +14,9 @@ house from starting, nor be missed by nobody.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import select
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -26,7 +24,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from mediastack import config as configuration
-from mediastack import nft, wall_rules, wall_state
+from mediastack import nft, systemd, wall_rules, wall_state
 from mediastack.docker_client import Docker, DockerError, NotReachable
 from mediastack.wall_keeper import Keeper
 
@@ -55,7 +53,8 @@ def main(arguments: list[str]) -> int:
     else:
         poller.register(heard, select.POLLIN)
     keeper.look()
-    _say_ready()
+    # The first look is over: Docker may start now.
+    systemd.tell("READY=1")
     last = time.monotonic()
     with ThreadPoolExecutor(2) as worker:
         asked, asked_at, stirred = worker.submit(ask, keeper.config), last, False
@@ -132,12 +131,3 @@ def _signals_as_bytes() -> tuple[int, int]:
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     return reading, writing
-
-
-def _say_ready() -> None:
-    """Tell systemd that the first look is over (sd_notify): Docker may start now."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address:
-        return
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
-        out.sendto(b"READY=1", address.replace("@", "\0", 1) if address[0] == "@" else address)

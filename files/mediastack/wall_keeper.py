@@ -19,6 +19,7 @@ from mediastack import (
     ledger,
     nft,
     notify,
+    systemd,
     wall_compare,
     wall_endpoints,
     wall_rules,
@@ -193,21 +194,11 @@ def compared(want: Wanted, listed: dict[str, Any] | None) -> Found:
     """Return one look at the wall."""
     have = wall_compare.listing(listed)
     return Found(
-        boot=boot(),
+        boot=systemd.boot(),
         wanted=want.digest,
         listed=None if have is None else wall_compare.digest(have),
         problems=wall_compare.problems(want.form, have),
     )
-
-
-def boot(proc: str = "/proc") -> str:
-    """Return a name for this run of the system: the kernel's, and the start of its first process,
-    which in a container is not the kernel's."""
-    with open(f"{proc}/sys/kernel/random/boot_id", encoding="utf-8") as stream:
-        kernel = stream.read().strip()
-    with open(f"{proc}/1/stat", encoding="utf-8") as stream:
-        started = stream.read().rpartition(")")[2].split()[19]
-    return f"{kernel} {started}"
 
 
 def tell(one: Told, *, seconds: float = 0.0) -> None:

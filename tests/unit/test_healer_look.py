@@ -14,7 +14,7 @@ from simulated_docker import OWNER, VPN
 from group_data.all import monitor
 from mediastack import intent, journal, ledger, lock, observe
 from mediastack.docker_client import NotReachable
-from mediastack.healer.look import SETTINGS, boot, closed, free, look
+from mediastack.healer.look import SETTINGS, closed, free, look
 from mediastack.monitor import group, namespaces
 
 
@@ -193,17 +193,3 @@ def test_room_is_a_fraction_and_unknown_where_nothing_is(tmp_path: Path) -> None
     found = free(str(tmp_path))
     assert found is not None and 0.0 < found <= 1.0
     assert free("/nowhere") is None
-
-
-def test_a_host_that_is_a_container_boots_without_its_kernel(tmp_path: Path) -> None:
-    def booted(kernel: str, started: int) -> str:
-        for name, text in (
-            ("sys/kernel/random/boot_id", f"{kernel}\n"),
-            ("1/stat", f"1 (in it) S {' '.join(['0'] * 18)} {started} 0"),
-        ):
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / name).write_text(text)
-        return boot(str(tmp_path))
-
-    assert len({booted("one", 5), booted("one", 6), booted("two", 5)}) == 3
-    assert booted("one", 5) == booted("one", 5)

@@ -35,6 +35,8 @@ class Paper:
         self.config = "old"
         self.copied: str | None = None
         self.lines = 0
+        self.rows = 0
+        self.copied_rows = -1
 
     def line(self) -> None:
         """A point at which a kill is possible."""
@@ -62,14 +64,22 @@ class Paper:
         self.act("settle", True)
         self.running = "stopped"
         self.line()
-        self.copied = self.config
+        self.copied, self.copied_rows = self.config, self.rows
 
     def switch(self, tx: Transaction) -> None:
         self.act("switch", True)
         assert self.copied == "old"
+        assert self.rows == self.copied_rows, "the copy is older than the config"
+        self.line()
         self.running = "new"
         self.config = "migrated"
         self.line()
+
+    def switched(self, tx: Transaction) -> bool:
+        for trouble in self.troubles.get("switched", [])[:1]:
+            self.troubles["switched"].pop(0)
+            raise trouble
+        return self.running == "new"
 
     def look(self, tx: Transaction) -> gate.Seen:
         self.line()
@@ -156,6 +166,13 @@ class Paper:
                 )
             except Killed:
                 self.kill_at = -1
+                self.keeper_passes()
+
+    def keeper_passes(self) -> None:
+        """What the keeper does between a kill and the next worker: it starts what is wanted."""
+        if self.running == "stopped" and not (self.journal and transaction.holds(self.journal)):
+            self.running = "old"
+            self.rows += 1
 
 
 def begun() -> Transaction:
@@ -237,6 +254,15 @@ def test_a_kill_at_any_line_ends_in_the_new_or_the_old_state(well: bool, line: i
     assert (house.running, house.config) == (("new", "migrated") if well else ("old", "old"))
 
 
+@pytest.mark.parametrize("line", range(1, 40))
+def test_a_worker_that_cannot_see_how_far_the_last_one_came_waits(line: int) -> None:
+    house = Paper()
+    house.kill_at = line
+    house.troubles = {"switched": [Trouble("passing", "Docker is away")] * 5}
+    assert house.drive()["step"] == "done"
+    assert "restore" not in house.calls
+
+
 @pytest.mark.parametrize("step", ["pull", "copy", "settle", "switch"])
 def test_a_step_that_always_kills_its_worker_is_given_up(step: str) -> None:
     house = Paper()
@@ -252,6 +278,20 @@ def test_a_step_that_always_kills_its_worker_is_given_up(step: str) -> None:
     tx = house.drive()
     assert tx["step"] == ("undone" if step == "switch" else "failed")
     assert len(deaths) == transaction.MOST_TRIES
+    assert (house.running, house.config) == ("old", "old")
+
+
+def test_a_switch_that_dies_before_it_switches_is_given_up_with_the_old_version() -> None:
+    house = Paper()
+    deaths: list[int] = []
+
+    def deadly(tx: Transaction) -> None:
+        deaths.append(1)
+        raise Killed
+
+    house.switch = deadly  # type: ignore[method-assign]
+    assert house.drive()["step"] == "failed"
+    assert len(deaths) <= transaction.MOST_TRIES
     assert (house.running, house.config) == ("old", "old")
 
 

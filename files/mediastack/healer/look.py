@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from mediastack import journal, lock, observe, plan, user_stops
+from mediastack import journal, lock, observe, plan, systemd, user_stops
 from mediastack.docker_client import DockerError, NotReachable
 from mediastack.docker_engine import Engine
 from mediastack.docker_socket import DockerSocket
@@ -63,7 +63,7 @@ def look(config: dict[str, Any], docker: DockerSocket, *, firewall: bool) -> dic
     return {
         "schema": SCHEMA,
         "owner": owner,
-        "boot": boot(),
+        "boot": systemd.boot(),
         "services": services,
         "actions": [
             {key: action[key] for key in ("service", "action", "reason")}
@@ -126,16 +126,6 @@ def free(path: str) -> float | None:
         status = os.statvfs(path)
         return status.f_bavail / status.f_blocks if status.f_blocks else None
     return None
-
-
-def boot(proc: str = "/proc") -> str:
-    """Return the present boot's name: the kernel's, and the start of its first process, which is
-    another one when it is a container that was started again."""
-    with open(f"{proc}/sys/kernel/random/boot_id", encoding="ascii") as stream:
-        kernel = stream.read().strip()
-    with open(f"{proc}/1/stat", encoding="utf-8") as stream:
-        started = stream.read().rpartition(")")[2].split()[19]
-    return f"{kernel} {started}"
 
 
 def _whose_stops(

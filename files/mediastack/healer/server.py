@@ -23,7 +23,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mediastack import config as configuration
-from mediastack import lock, stacks
+from mediastack import lock, stacks, systemd
 from mediastack.docker_client import DockerError, NotReachable
 from mediastack.docker_socket import DockerSocket
 from mediastack.healer import acts, protocol, sockets
@@ -169,7 +169,7 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, lambda *_: None)
     listening = sockets.listening(options.socket)
     server = Server(DockerSocket(), Cached().load, trusted=sockets.is_trusted)
-    sockets.notify("READY=1")
+    systemd.tell("READY=1")
     poller = select.poll()
     poller.register(listening, select.POLLIN)
     poller.register(reading, select.POLLIN)
@@ -181,7 +181,7 @@ def main(arguments: list[str]) -> int:
                 break
         if listening.fileno() in woken:
             server.accept(listening)
-    sockets.notify("STOPPING=1")
+    systemd.tell("STOPPING=1")
     server.end()
     sys.stderr.flush()
     # Not a return: connections have threads, and an act that did not end in time is found later.

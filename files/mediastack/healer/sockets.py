@@ -90,13 +90,3 @@ def listening(path: str) -> socket.socket:
     # Whoever hangs up between poll and accept must not make us wait.
     listening.setblocking(False)
     return listening
-
-
-def notify(text: str) -> None:
-    """Tell systemd (sd_notify), if it wants to know."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address:
-        return
-    address = address.replace("@", "\0", 1) if address[0] == "@" else address
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
-        out.sendto(text.encode(), address)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -86,16 +85,6 @@ def boot(path: str = BOOT_ID) -> str:
     """Return what is another text whenever CLOCK_BOOTTIME began anew."""
     with open(path, encoding="ascii") as stream:
         return stream.read().strip()
-
-
-def systemd(text: str) -> None:
-    """Tell systemd (sd_notify); nothing happens when it has not asked for that."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address:
-        return
-    address = address.replace("@", "\0", 1) if address[0] == "@" else address
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
-        out.sendto(text.encode(), address)
 
 
 def watchdog_seconds() -> float:

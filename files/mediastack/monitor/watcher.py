@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from mediastack import systemd
 from mediastack.monitor import group, host, metrics, steady, wakeups
 from mediastack.monitor import state as states
 from mediastack.monitor import step as core
@@ -204,7 +205,7 @@ def main(arguments: list[str]) -> int:
             wakes.watch(wakeups.pids(watcher.look, expected))
         house.was_here()
         shown()
-        host.systemd(f"{ready}WATCHDOG=1\nSTATUS={status(watcher)}")
+        systemd.tell(f"{ready}WATCHDOG=1\nSTATUS={status(watcher)}")
         ready = ""
         woken = wakes.wait(min(seconds, longest), expected)
         if woken.end:

@@ -36,6 +36,9 @@ class House(Protocol):
     def switch(self, tx: Transaction) -> None:
         """Make the new image what is wanted, and the container from it. Under the stack lock."""
 
+    def switched(self, tx: Transaction) -> bool:
+        """Say whether a container of the new image was ever started for this service."""
+
     def look(self, tx: Transaction) -> gate.Seen:
         """See how the service does; on the way back, whether the old image does."""
 

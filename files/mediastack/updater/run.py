@@ -35,7 +35,7 @@ def drive(
     """Go on with `tx` until it is over; return it. `write` journals it durably, `lock` holds the
     stack lock and raises Trouble("passing") when it cannot be had, `steady` is in seconds."""
     with ExitStack() as held:
-        locked = False
+        locked = settled = False
         while not transaction.is_over(tx):
             step = tx["step"]
             try:
@@ -45,9 +45,17 @@ def drive(
                 elif step not in transaction.LOCKED_STEPS and locked:
                     held.close()
                     locked = False
-                tx = _round(tx, house, write, steady)
+                # Settled by another process: the old version may have been started since.
+                if step == "switch" and not settled and not house.switched(tx):
+                    tx = transaction.settle_again(tx)
+                else:
+                    tx = _round(tx, house, write, steady)
+                settled = step == "settle" and tx["step"] == "switch"
             except Trouble as trouble:
-                tx = transaction.after(transaction.tried(tx), Result(trouble.kind, str(trouble)))
+                # Nobody knows whether the new version ever ran: neither way is safe yet.
+                if step != "switch" or settled:
+                    result = Result(trouble.kind, str(trouble))
+                    tx = transaction.after(transaction.tried(tx), result)
             if tx["step"] != step:
                 write(tx)
             elif step in ("gate", "regate"):
@@ -66,9 +74,9 @@ def _round(tx: Transaction, house: House, write: Write, steady: Callable[[], flo
     if transaction.too_often(tx):
         why = f"{tx['step']} was begun {tx['tries']} times and never ended"
         return transaction.after(tx, Result("passing", why))
+    step = tx["step"]
     tx = transaction.tried(tx)
     write(tx)
-    step = tx["step"]
     if step == "pull" and tx["tries"] == 1:
         house.tell(tx, "started")
     if step in ("gate", "regate"):

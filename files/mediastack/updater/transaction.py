@@ -100,9 +100,17 @@ def tried(tx: Transaction) -> Transaction:
     return {**tx, "tries": tx["tries"] + 1}
 
 
+def settle_again(tx: Transaction) -> Transaction:
+    """Return the transaction when a worker died before the new version ever ran: somebody may have
+    started the old one since, and then the copy is older than the config."""
+    return {**_to(tx, "settle"), "rounds": tx.get("rounds", 0) + 1}
+
+
 def too_often(tx: Transaction) -> bool:
     """Say whether the step that is to be begun was begun too often, without an answer, to be
     begun again. The gate is looked at again and again by nature, and going back has no end."""
+    if tx["step"] == "settle" and tx.get("rounds", 0) >= MOST_TRIES:
+        return True
     return tx["step"] in ("pull", "copy", "settle", "switch") and tx["tries"] >= MOST_TRIES
 
 
