@@ -12,6 +12,7 @@ from typing import Any
 
 import monitor_configuration
 import render
+import update_configuration
 import vpn_configuration
 import wall_configuration
 from catalog import HOST_SECRETS
@@ -182,6 +183,7 @@ def service_entry(
         "state_exclude": list(service.state_exclude),
         "data": bool(service.data),
         "stop_grace_seconds": service.stop_grace,
+        **update_configuration.service_entry(settings, service),
         "uid": uid,
         "gid": gid,
     }
@@ -246,6 +248,7 @@ def build(
             "log_max_files": settings.docker.log_max_files,
         },
         "monitor": monitor_configuration.table(settings, STATE),
+        "updates": update_configuration.table(settings, STATE),
         "notify": notify_entry(settings),
         "limits": {
             "lock_wait_seconds": settings.limits.lock_wait_seconds,

@@ -14,6 +14,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+import tag_shape
+
 Stack = Literal["downloads", "media", "ops"]
 Zone = Literal["vpn", "bridge", "host"]
 
@@ -101,6 +103,12 @@ class Service(Strict):
     """Registry and path, without tag."""
     tag: str
     """The tag to start from; updates may move on from it."""
+    updates: Literal["auto", "notify", "pinned"] = "auto"
+    """auto: new versions are installed (major ones told); notify: only told; pinned: neither."""
+    update_tags: str = ""
+    """Tags an update may move to, as a regular expression; empty: those shaped like `tag`."""
+    update_deadline: Annotated[int, Field(ge=10, le=86400)] | None = None
+    """Seconds that a new version gets to be healthy; default updates.deadline_seconds."""
     unverified: str = ""
     """What nobody could check against upstream (the tag, the capabilities …)."""
 
@@ -217,7 +225,15 @@ class Service(Strict):
             )
         if self.zone == "bridge" and self.address is None and not self.socket_proxy:
             raise ValueError("a bridge service needs an address; fix: a free number 2-250")
+        wrong = tag_shape.problem(self.update_tags, self.tag) if self.update_tags else ""
+        if wrong:
+            raise ValueError(f"update_tags {wrong}")
         return self
+
+    @property
+    def tag_pattern(self) -> str:
+        """The tags an update may move to, as an anchored regular expression."""
+        return self.update_tags or tag_shape.pattern(self.tag)
 
     @property
     def published_port(self) -> int | None:

@@ -16,7 +16,7 @@ from shared import plan
 
 # What a program file or a wheel is called is no news; that there are some is.
 PROGRAM_PARTS = ("/lib/", "/wheels/", "/templates/", "/bin/", "/venv")
-VALUES = ("host", "paths", "network", "docker", "notify", "limits")
+VALUES = ("host", "paths", "network", "docker", "notify", "limits", "updates")
 # Replaced by another file, so that a container which mounts it is made anew.
 REPLACED = {"absent", "missing", "differs", "stale copy"}
 

@@ -6,6 +6,9 @@ from service import DataMount, Health
 
 # What the start of a LinuxServer image needs: root -> usermod -> chown -> drop to PUID/PGID.
 LINUXSERVER = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID", "KILL")
+# What migrates its databases at the first start of a new version gets so many seconds for it: on
+# a small machine with a large library that takes minutes, and to be rolled back meanwhile is worse.
+MIGRATES = 1800
 ALL_DATA = (DataMount(path="/data"),)
 UNVERIFIED_CAPABILITIES = "capability needs: keeps Docker's default set"
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from catalog.common import ALL_DATA, LINUXSERVER, UNVERIFIED_CAPABILITIES, curl, wget
+from catalog.common import (
+    ALL_DATA,
+    LINUXSERVER,
+    MIGRATES,
+    UNVERIFIED_CAPABILITIES,
+    curl,
+    wget,
+)
 from service import ConfigFile, DataMount, Health, Secret, Service
 
 
@@ -13,6 +20,7 @@ def arr(name: str, summary: str, image: str, tag: str, port: int, **more: object
         "zone": "vpn",
         "image": image,
         "tag": tag,
+        "update_deadline": MIGRATES,
         "port": port,
         "publish": True,
         "identity": "linuxserver",
@@ -145,6 +153,7 @@ DOWNLOADS = (
         zone="vpn",
         image="ghcr.io/linuxserver/bazarr",
         tag="1.6.2",  # no `v` since 1.6
+        update_deadline=MIGRATES,
         port=6767,
         publish=True,
         identity="linuxserver",
@@ -186,6 +195,7 @@ DOWNLOADS = (
         zone="vpn",
         image="ghcr.io/cross-seed/cross-seed",
         tag="6",
+        update_deadline=MIGRATES,
         port=2468,
         identity="user",  # must be the torrent client's uid, or hardlinks are refused
         command=("daemon",),
@@ -244,6 +254,7 @@ DOWNLOADS = (
         zone="vpn",
         image="ghcr.io/linuxserver/sabnzbd",
         tag="4.5.5",
+        update_deadline=MIGRATES,
         port=8085,  # upstream's 8080 is qBittorrent's in the shared namespace
         publish=True,
         identity="linuxserver",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalog.common import LINUXSERVER, UNVERIFIED_CAPABILITIES, curl, wget
+from catalog.common import LINUXSERVER, MIGRATES, UNVERIFIED_CAPABILITIES, curl, wget
 from service import DataMount, Health, Service
 
 MEDIA = (
@@ -13,6 +13,9 @@ MEDIA = (
         zone="host",  # discovery and remote access need the host's network
         image="ghcr.io/linuxserver/plex",
         tag="1.43.0.10492-121068a07-ls297",
+        # Its commit may consist of digits alone.
+        update_tags=r"^\d+\.\d+\.\d+\.\d+-[0-9a-f]{9}-ls\d+$",
+        update_deadline=MIGRATES,
         unverified="curl in the image",
         port=32400,
         identity="linuxserver",
@@ -42,6 +45,7 @@ MEDIA = (
         zone="bridge",
         image="ghcr.io/tautulli/tautulli",
         tag="v2.17.2",
+        update_deadline=MIGRATES,
         unverified=UNVERIFIED_CAPABILITIES,
         address=20,
         port=8181,
@@ -61,6 +65,7 @@ MEDIA = (
         zone="bridge",
         image="ghcr.io/seerr-team/seerr",
         tag="v3.5.0",
+        update_deadline=MIGRATES,
         address=21,
         port=5055,
         publish=True,
@@ -82,6 +87,7 @@ MEDIA = (
         zone="bridge",
         image="ghcr.io/maintainerr/maintainerr",
         tag="3.24.0",
+        update_deadline=MIGRATES,
         address=22,
         port=6246,
         publish=False,  # it has no authentication at all and can delete media
@@ -101,6 +107,7 @@ MEDIA = (
         zone="bridge",
         image="docker.io/ciuse99/suggestarr",
         tag="latest",
+        update_deadline=MIGRATES,
         unverified="no other tag could be verified; " + UNVERIFIED_CAPABILITIES,
         address=23,
         port=5000,
@@ -122,6 +129,7 @@ MEDIA = (
         zone="bridge",
         image="ghcr.io/linuxserver/jellyfin",
         tag="10.10.7",
+        update_deadline=MIGRATES,
         unverified="tag",
         address=24,
         port=8096,

@@ -132,6 +132,21 @@ monitor = {
     "metrics_port": 0,
 }
 
+updates = {
+    # Install new images by themselves; False: nothing is installed or told, also not by webhook.
+    "enabled": True,
+    # When that may happen, in the host's time, such as "04:00-06:30"; empty: at any time.
+    "window": "",
+    # A new version is good when it has been healthy, without a restart, for so many seconds.
+    "stable_seconds": 60,
+    # Seconds a new version gets to become that before the old one comes back with its data.
+    "deadline_seconds": 600,
+    # How many days the old image and the copy of its data are kept after an update.
+    "keep_days": 7,
+    # Where What's Up Docker and the apps report to, on the containers' network only.
+    "port": 8195,
+}
+
 # Changes to services, [services.<name>] each: `enabled = false` removes one, also from the host.
 # A new name adds a service of your own; it needs image, tag, stack and zone.
 services: dict[str, dict[str, object]] = {}

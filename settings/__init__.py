@@ -24,6 +24,7 @@ from settings import (
     checks,
     checks_gluetun,
     checks_network,
+    checks_updates,
     checks_vpn,
     overrides,
     placement,
@@ -55,6 +56,7 @@ CHECKS = (
     *checks_network.CHECKS,
     *checks_vpn.CHECKS,
     *checks_gluetun.CHECKS,
+    *checks_updates.CHECKS,
 )
 
 

@@ -34,6 +34,7 @@ from settings.values import (
     timezone,
 )
 from settings.values_monitor import metrics_port, restart_owner
+from settings.values_updates import window
 
 Identity = Annotated[int, AfterValidator(identity)]
 Account = Annotated[str, AfterValidator(account)]
@@ -142,6 +143,17 @@ class Monitor(Strict):
     metrics_port: Annotated[int, AfterValidator(metrics_port)]
 
 
+class Updates(Strict):
+    """When new images are installed, and what counts as a good one; times are seconds."""
+
+    enabled: bool
+    window: Annotated[str, AfterValidator(window)]
+    stable_seconds: Annotated[int, Field(ge=1, le=3600)]
+    deadline_seconds: Annotated[int, Field(ge=10, le=86400)]
+    keep_days: Annotated[int, Field(ge=1, le=365)]
+    port: Annotated[int, Field(ge=1024, le=65535)]
+
+
 class Settings(Strict):
     """Everything the deploy is told: defaults, catalog and the user's own values, validated."""
 
@@ -154,6 +166,7 @@ class Settings(Strict):
     notify: Notify
     limits: Limits
     monitor: Monitor
+    updates: Updates
     services: dict[str, Service]
     """The catalog with the user's changes and their own services; disabled ones included."""
     secrets: dict[str, SecretStr] = Field(repr=False)
@@ -170,6 +183,7 @@ SECTIONS: dict[str, type[Strict]] = {
     "notify": Notify,
     "limits": Limits,
     "monitor": Monitor,
+    "updates": Updates,
 }
 
 Table = TypeVar("Table", bound=BaseModel)

@@ -20,7 +20,10 @@ else:
 
 DEFAULT_FILE = "/etc/mediastack/mediastack.toml"
 SCHEMA = 1
-TABLES = ("host", "paths", "network", "notify", "limits", "stacks", "services", "vpn", "monitor")
+TABLES = (
+    *("host", "paths", "network", "notify", "limits", "stacks", "services", "vpn"),
+    *("monitor", "updates"),
+)
 LISTS = ("secrets", "secret_files", "units", "files")
 DEFAULT_PATHS = {
     "program": "/opt/mediastack",
