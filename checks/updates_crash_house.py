@@ -1,8 +1,8 @@
-"""A service of the household's own, whose updates are this check's business alone.
+"""Services whose updates are this check's business: one of the household's own, and real ones.
 
-A user's service in the form of the settings: cheap, quickly healthy, with a database, and in no
-registry but while a case needs it, so that no other box takes its versions for updates. Versions
-are stand-ins under its name; what is wrong with one is baked in.
+The own one is a user's service in the form of the settings: cheap, quickly healthy, with a
+database, and its versions are in the registry only while a case needs them, so that no other box
+takes them for updates. Versions are stand-ins; what is wrong with one is baked in.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,40 +21,32 @@ from catalog.common import LINUXSERVER
 from checks import box, checkout, runtime
 from checks.framework import CheckError, Context
 from sandbox import images, names, registry
+from service import Service
 
-SERVICE, STACK = "lidarr", "media"
-REPOSITORY = "ghcr.io/linuxserver/lidarr"
-FIRST = "2.20.0"
-PORT, ADDRESS = 8686, 77
-CONFIG = f"/srv/mediastack/config/{SERVICE}"
-DATABASES = (f"{SERVICE}.db", "logs.db")
 STATE = "/var/lib/mediastack"
+CONFIGS = "/srv/mediastack/config"
 CAUGHT_UP_SECONDS = 60.0
-OWN: dict[str, Any] = {
-    "summary": "Versions that are updated to and back",
-    "image": REPOSITORY,
-    "tag": FIRST,
-    "stack": STACK,
-    "zone": "bridge",
-    "address": ADDRESS,
-    "port": PORT,
-    "identity": "linuxserver",
-    "capabilities": list(LINUXSERVER),
-    "config_path": "/config",
-    "databases": list(DATABASES[:1]),
-    "state_exclude": ["logs"],
-    "stop_grace": 10,
-    "updates": "auto",
-    "update_deadline": 60,
-    "health": {
-        "test": ["CMD", "curl", "-fsS", "-o", "/dev/null", f"http://127.0.0.1:{PORT}/ping"],
-        "interval": 1,
-        "timeout": 3,
-        "retries": 2,
-        "start_period": 30,
-    },
-}
 UPDATES = {"stable_seconds": 2}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A service that is updated; `played_by`: its stand-in; `port`: where it takes rows (0: it
+    does not)."""
+
+    name: str
+    stack: str
+    repository: str
+    tag: str
+    played_by: str
+    databases: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    port: int = 0
+
+    @property
+    def config(self) -> str:
+        """Where its state is."""
+        return f"{CONFIGS}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -69,29 +61,76 @@ class Version:
         """As compose files name it."""
         return f"{self.image}@{self.digest}"
 
+    @property
+    def tag(self) -> str:
+        """The tag alone."""
+        return self.image.rpartition(":")[2]
+
+
+OWN = Subject(
+    name="crate",
+    stack="media",
+    repository="ghcr.io/check/crate",
+    tag="2.0.0",
+    played_by="lidarr",
+    databases=("lidarr.db", "logs.db"),
+    left_out=("logs",),
+    port=8686,
+)
+OWN_SETTINGS: dict[str, Any] = {
+    "summary": "Versions that are updated to and back",
+    "image": OWN.repository,
+    "tag": OWN.tag,
+    "stack": OWN.stack,
+    "zone": "bridge",
+    "address": 77,
+    "port": OWN.port,
+    "identity": "linuxserver",
+    "capabilities": list(LINUXSERVER),
+    "config_path": "/config",
+    "databases": list(OWN.databases[:1]),
+    "state_exclude": list(OWN.left_out),
+    "stop_grace": 10,
+    "updates": "auto",
+    "update_deadline": 60,
+    "health": {
+        "test": ["CMD", "curl", "-fsS", "-o", "/dev/null", f"http://127.0.0.1:{OWN.port}/ping"],
+        "interval": 1,
+        "timeout": 3,
+        "retries": 2,
+        "start_period": 30,
+    },
+}
+
+
+def of_catalog(service: Service) -> Subject:
+    """A service of the catalog as a subject; no rows are added to it."""
+    return Subject(
+        name=service.name,
+        stack=service.stack,
+        repository=service.image,
+        tag=service.tag,
+        played_by=service.image.rsplit("/", 1)[-1],
+        databases=service.databases,
+        left_out=service.state_exclude,
+    )
+
 
 @contextlib.contextmanager
-def served(
-    tag: str, *, repository: str = REPOSITORY, key: str = SERVICE, **environment: str
-) -> Iterator[Version]:
+def served(subject: Subject, tag: str, **environment: str) -> Iterator[Version]:
     """A version that the registry has while the context lasts; `environment`: what ails it."""
-    version = publish(tag, repository=repository, key=key, environment=environment)
+    version = publish(subject, tag, **environment)
     try:
         yield version
     finally:
         withdraw(version)
 
 
-def publish(
-    tag: str,
-    *,
-    repository: str = REPOSITORY,
-    key: str = SERVICE,
-    environment: Mapping[str, str] | None = None,
-) -> Version:
+def publish(subject: Subject, tag: str, **environment: str) -> Version:
     """Serve a version. Raise SandboxError."""
-    digest = images.publish(f"{repository}:{tag}", key, environment=environment)
-    return Version(f"{names.REGISTRY}/{repository}:{tag}", digest)
+    reference = f"{subject.repository}:{tag}"
+    digest = images.publish(reference, subject.played_by, environment=environment)
+    return Version(f"{names.REGISTRY}/{reference}", digest)
 
 
 def withdraw(version: Version) -> None:
@@ -103,51 +142,59 @@ def withdraw(version: Version) -> None:
 
 
 @contextlib.contextmanager
-def with_service(source: Path, **changes: Any) -> Iterator[Path]:
-    """A copy of the checkout whose sandbox has that service; `changes` to its settings."""
+def with_service(source: Path, **services: dict[str, Any]) -> Iterator[Path]:
+    """A copy of the checkout whose sandbox has the own service; `services`: changes to any."""
     with checkout.frozen(source) as sources:
         file = sources / "sandbox" / "settings.toml"
-        file.write_text(settings(file.read_text(encoding="utf-8"), **changes), encoding="utf-8")
+        file.write_text(settings(file.read_text(encoding="utf-8"), services), encoding="utf-8")
         yield sources
 
 
-def settings(text: str, **changes: Any) -> str:
-    """The sandbox's settings with that service."""
+def settings(text: str, services: dict[str, dict[str, Any]]) -> str:
+    """The sandbox's settings with the own service and short times."""
     found = tomllib.loads(text)
     found["updates"] = {**found.get("updates", {}), **UPDATES}
-    found["services"] = {**found.get("services", {}), SERVICE: {**OWN, **changes}}
+    tables = {OWN.name: OWN_SETTINGS, **found.get("services", {})}
+    for name, changes in services.items():
+        tables[name] = {**tables.get(name, {}), **changes}
+    found["services"] = tables
     return tomli_w.dumps(found)
 
 
 def deploy(context: Context, sources: Path) -> None:
-    """Deploy this house and wait until the service is healthy."""
+    """Deploy this house and wait until the own service is healthy."""
     done = box.deploy(context.box, sources=sources)
     if done.failed:
-        raise CheckError(f"the deploy with {SERVICE} failed: {done.failed}")
-    wait_until_healthy(context)
+        raise CheckError(f"the deploy with {OWN.name} failed: {done.failed}")
+    wait_until_healthy(context, OWN)
 
 
-def wait_until_healthy(context: Context, seconds: float = CAUGHT_UP_SECONDS) -> None:
-    """Until the service runs and is healthy. Raise CheckError."""
+def wait_until_healthy(
+    context: Context, subject: Subject, seconds: float = CAUGHT_UP_SECONDS
+) -> None:
+    """Until the service runs and is healthy (or has no health check). Raise CheckError."""
 
     def missing() -> str:
-        found = runtime.look(context.box)["containers"].get(SERVICE, {})
-        is_well = (found.get("status"), found.get("health")) == ("running", "healthy")
-        return "" if is_well else f"{found.get('status', 'absent')}, {found.get('health', '')}"
+        found = runtime.look(context.box)["containers"].get(subject.name, {})
+        status, health = found.get("status", "absent"), found.get("health", "none")
+        return (
+            "" if status == "running" and health in ("healthy", "none") else f"{status}, {health}"
+        )
 
-    runtime.wait_until(f"{SERVICE} is healthy", missing, seconds)
+    runtime.wait_until(f"{subject.name} is healthy", missing, seconds)
 
 
-def state(context: Context, *, mark: str = "") -> dict[str, Any]:
-    """How the service stands (inside/update_state.py); `mark`: a row that is added first."""
+def state(context: Context, subject: Subject, *, mark: str = "") -> dict[str, Any]:
+    """How the service stands (inside/update_state.py); `mark`: odd files, and a row, that are
+    added first."""
     found: dict[str, Any] = box.inside(
         context.box,
         "update_state",
-        service=SERVICE,
-        config=CONFIG,
-        stack=STACK,
-        databases=list(DATABASES),
-        port=PORT,
+        service=subject.name,
+        config=subject.config,
+        stack=subject.stack,
+        databases=list(subject.databases),
+        port=subject.port,
         mark=mark,
     )
     return found
@@ -158,19 +205,29 @@ def forget_refused(context: Context) -> None:
     box.run(context.box, f"rm -f {STATE}/updater/refused.json")
 
 
-def forget_service(context: Context) -> None:
-    """After the deploy that removed it: its config, its copies, its entry in the image lock."""
+def forget(context: Context, services: Iterable[str]) -> None:
+    """The image lock and the updater know nothing of these services any more."""
     program = (
-        f"import json, os; path = {STATE + '/images.lock'!r}; lock = json.load(open(path));"
-        f" lock['services'].pop({SERVICE!r}, None); temporary = path + '.check';"
-        " json.dump(lock, open(temporary, 'w'), indent=2, sort_keys=True);"
-        " os.replace(temporary, path)"
+        "import json, os, sys\n"
+        f"for name in ('images.lock', 'updater/kept.json', 'updater/hints.json'):\n"
+        f"    path = {STATE + '/'!r} + name\n"
+        "    if os.path.exists(path):\n"
+        "        found = json.load(open(path))\n"
+        "        table = found['services'] if name == 'images.lock' else found\n"
+        f"        for service in {list(services)!r}:\n"
+        "            table.pop(service, None)\n"
+        "        json.dump(found, open(path + '.check', 'w'), indent=2, sort_keys=True)\n"
+        "        os.replace(path + '.check', path)\n"
     )
-    copies = f"{CONFIG.rpartition('/')[0]}/.mediastack-updates/{SERVICE}"
-    box.run(context.box, f"rm -rf {CONFIG} {copies} && python3 -", stdin=program)
+    box.run(context.box, "python3 -", stdin=program)
     forget_refused(context)
 
 
-def shown(found: Mapping[str, Any]) -> str:
+def forget_own(context: Context) -> None:
+    """After the deploy that removed it: its config and its copies."""
+    box.run(context.box, f"rm -rf {OWN.config} {CONFIGS}/.mediastack-updates/{OWN.name}")
+
+
+def shown(found: Any) -> str:
     """A state in one short line."""
     return json.dumps(found, default=str)[:400]

@@ -103,11 +103,12 @@ def main(
     """`mark`: add it as a row (through the program's port) and in odd files first."""
     found = containers(service)
     if mark:
+        disturb(config, mark)
+    if mark and port:
         url = f"http://{found[0]['address']}:{port}{ROWS}"
         request = urllib.request.Request(url, json.dumps({"text": mark}).encode())
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own
             answer.read()
-        disturb(config, mark)
     lock = parsed(f"{STATE}/images.lock")
     images = parsed(f"{STACKS}/{stack}/images.yaml")
     return {

@@ -175,7 +175,8 @@ def main(
 ) -> "dict[str, Any]":
     """Start `trigger`, watch until the update is over and the updater idle, and strike on the way.
 
-    Each of `strikes`, in turn: {"step", "delay", "what"}. After a "freeze" it returns at once.
+    Each of `strikes`, in turn: {"step", "delay", "what", "then"} (shell that is run when it has
+    fallen, beside all else). After a "freeze" it returns at once.
     """
     descriptor, directories = watched(UPDATER, CONTAINERS)
     known: dict[str, tuple[str, str]] = {}
@@ -189,7 +190,7 @@ def main(
     looked = time.time()
     deadline = looked + seconds
     ended = frozen = False
-    child = subprocess.Popen(["sh", "-c", trigger]) if trigger else None
+    children = [subprocess.Popen(["sh", "-c", trigger])] if trigger else []
     while time.time() < deadline and not ended and not frozen:
         timeout = PAUSE_SECONDS if not due else max(0.0, min(PAUSE_SECONDS, due - time.time()))
         select.select([descriptor], [], [], timeout)
@@ -208,6 +209,8 @@ def main(
             due = 0.0
             struck.append([time.time(), blow["what"], journal()[0], strike(blow["what"])])
             frozen = blow["what"] == "freeze"
+            if blow.get("then"):
+                children.append(subprocess.Popen(["sh", "-c", blow["then"]]))
         for entry in list(unnamed):
             owner, image = described(entry[1], known)
             if owner or now - entry[0] > 5.0:
@@ -220,7 +223,7 @@ def main(
         if begun and step in OVER and not due and now - looked > UNIT_SECONDS:
             looked = now
             ended = is_idle() and not processes()
-    if child is not None:
+    for child in children:
         child.wait()
     return {"steps": steps, "made": made, "ran": ran, "struck": struck, "ended": ended,
             "frozen": frozen, "left": len(waiting)}  # fmt: skip
