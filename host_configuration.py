@@ -35,12 +35,14 @@ UNITS = (
     ("mediastack-notify.path", "path"),
     ("mediastack-doctor.timer", "timer"),
     ("mediastack-drift.timer", "timer"),
+    ("mediastack-update.timer", "timer"),
 )
 # Started by the ones above.
 HELPER_UNITS = (
     "mediastack-notify.service",
     "mediastack-doctor.service",
     "mediastack-drift.service",
+    "mediastack-update.service",
 )
 
 
@@ -86,10 +88,14 @@ def secret_entry(
 
 def host_secrets(settings: Settings) -> dict[str, tuple[Secret, ...]]:
     """Secrets of the host's own programs. Another ntfy server: a token of the user's, or none."""
+    found = dict(HOST_SECRETS)
     if settings.notify.server:
         token = Secret(name="token", origin="user", kind="opaque", required=False)
-        return {**HOST_SECRETS, "notify": (token,)}
-    return HOST_SECRETS
+        found["notify"] = (token,)
+    if update_configuration.WATCHER not in enabled(settings):
+        # The door always has a token to compare with: without its caller, one that nobody knows.
+        found["updater"] = tuple(update_configuration.alone(one) for one in found["updater"])
+    return found
 
 
 def secret_entries(settings: Settings) -> list[dict[str, Any]]:
@@ -246,6 +252,7 @@ def build(
         "docker": {
             "log_max_size": settings.docker.log_max_size,
             "log_max_files": settings.docker.log_max_files,
+            "insecure_registries": list(settings.docker.insecure_registries),
         },
         "monitor": monitor_configuration.table(settings, STATE),
         "updates": update_configuration.table(settings, STATE),

@@ -19,9 +19,11 @@ from typing import Any
 import jinja2
 import yaml
 
+import watch_labels
 from service import Service
 from settings import Settings, address, enabled, gateway, image, ipv6_address, live_secrets
-from wall_configuration import labels, name_servers
+from wall_configuration import labels as wall_labels
+from wall_configuration import name_servers
 
 TEMPLATES = Path(__file__).parent / "templates"
 ETC = "/etc/mediastack"
@@ -79,6 +81,8 @@ def context(settings: Settings, bind_address: str, host_name: str) -> dict[str, 
         "bind_address": bind_address,
         "host_name": host_name,
         "gateway": gateway(settings),
+        "updates_enabled": str(settings.updates.enabled).lower(),
+        "updates_port": str(settings.updates.port),
         "mirror_url": mirror_url(settings),
     }
 
@@ -195,7 +199,7 @@ def block(settings: Settings, service: Service, values: dict[str, str], extra: s
             owner=holder.name if holder else "",
             address=address(settings, service),
             ipv6_address=ipv6_address(settings, service),
-            labels=labels(settings, service),
+            labels={**wall_labels(settings, service), **watch_labels.labels(service)},
             name_servers=name_servers(service),
             ports=published(settings, service, values["bind_address"]),
             uid=uid,

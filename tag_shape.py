@@ -32,6 +32,11 @@ def pattern(tag: str) -> str:
     return f"^{''.join(pieces)}{numbered(tag[rest:])}$"
 
 
+def is_fixed(pattern: str, tag: str) -> bool:
+    """Whether the pattern allows this tag alone, so that only its digest can change."""
+    return pattern == f"^{literal(tag)}$"
+
+
 def numbered(text: str) -> str:
     """The text with any number in place of each of its numbers."""
     return re.sub(r"\d+|\D+", lambda part: r"\d+" if part[0].isdigit() else literal(part[0]), text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from service import Service
+from service import Secret, Service
 from settings import Settings, address, enabled
 
 ACCOUNT = "mediastack-updater"
@@ -26,6 +26,13 @@ def watcher_url(settings: Settings) -> str:
     found = enabled(settings).get(WATCHER)
     where = address(settings, found) if found else ""
     return f"http://{where}:{found.port}" if found and where else ""
+
+
+def alone(secret: Secret) -> Secret:
+    """What a copy of the watcher's secret is when there is no watcher."""
+    if not secret.source.startswith(f"{WATCHER}/"):
+        return secret
+    return Secret(name=secret.name, kind=secret.kind)
 
 
 def source_address(settings: Settings, service: Service) -> str:

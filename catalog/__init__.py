@@ -18,4 +18,7 @@ SERVICES: dict[str, Service] = {service.name: service for service in DOWNLOADS +
 # Read by programs on the host rather than by a container: secrets/<consumer>/<name>.
 HOST_SECRETS: dict[str, tuple[Secret, ...]] = {
     "notify": (Secret(name="token", origin="copy", source="ntfy/publish_token"),),
+    "updater": (
+        Secret(name="webhook_token", origin="copy", source="wud/webhook_token", kind="opaque"),
+    ),
 }

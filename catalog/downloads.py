@@ -78,6 +78,8 @@ DOWNLOADS = (
         zone="vpn",
         image="ghcr.io/linuxserver/qbittorrent",
         tag="5.2.3",
+        # Its registry still has a 14.3.9 and a 20.04.1 of old, which are no later versions.
+        update_tags=r"^[5-9]\.\d+\.\d+$",
         port=8080,
         same_host_port=True,
         publish=True,
@@ -242,6 +244,8 @@ DOWNLOADS = (
         "ghcr.io/linuxserver/lidarr",
         "2.12.4",
         8686,
+        # Its registry still has an 8.1.2135 of the time before 1.0.
+        update_tags=r"^[2-7]\.\d+\.\d+$",
         enabled=False,
         unverified="tag",
         data=ALL_DATA,

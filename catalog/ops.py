@@ -93,10 +93,27 @@ OPS = (
             "WUD_WATCHER_LOCAL_HOST": "socket-proxy-read",
             "WUD_WATCHER_LOCAL_PORT": "2375",
             "WUD_WATCHER_LOCAL_CRON": "0 6 * * *",
+            # Not everybody in a time zone in the same minute.
+            "WUD_WATCHER_LOCAL_JITTER": "600000",
+            # By label: what is not of the catalog is none of its business.
+            "WUD_WATCHER_LOCAL_WATCHBYDEFAULT": "false",
+            # Its pages are open to the bridge: they may ask it to look again, and no more.
+            "WUD_SERVER_FEATURE_DELETE": "false",
+            "WUD_TRIGGER_HTTP_MEDIASTACK_AUTO": "{updates_enabled}",
+            "WUD_TRIGGER_HTTP_MEDIASTACK_URL": "http://{gateway}:{updates_port}/hooks/wud",
+            "WUD_TRIGGER_HTTP_MEDIASTACK_METHOD": "POST",
+            # One container in a message, and each result once: it never tries again after a
+            # failure, so the updater asks it as well.
+            "WUD_TRIGGER_HTTP_MEDIASTACK_MODE": "simple",
+            "WUD_TRIGGER_HTTP_MEDIASTACK_ONCE": "true",
+            # Spelled otherwise it is accepted, and nothing is sent with the message.
+            "WUD_TRIGGER_HTTP_MEDIASTACK_AUTH_TYPE": "BEARER",
+            "WUD_TRIGGER_HTTP_MEDIASTACK_AUTH_BEARER__FILE": "/run/secrets/webhook_token",
         },
         # Its known registries are not where a mirror's images say they come from.
         mirror_environment={"WUD_REGISTRY_CUSTOM_MIRROR_URL": "{mirror_url}"},
         config_path="/store",
+        secrets=(Secret(name="webhook_token", kind="opaque", mounted=True),),
         health=Health(start_period=60),
         stop_grace=5,  # it was seen not to end on SIGTERM
     ),

@@ -175,7 +175,10 @@ TABLE: dict[str, Standin] = {
         ),
     ),
     "wud": Standin(
-        modules=("wud", "docker_api"),
+        modules=(
+            *("wud", "wud_container", "wud_registry", "wud_schedule", "wud_semver"),
+            *("wud_watcher", "docker_api"),
+        ),
         arguments=("wud",),
         tools=(CURL,),
         ports=(3000,),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -47,3 +48,22 @@ def try_containers(address: str) -> list[dict[str, Any]]:
     except DockerError as error:
         print(f"docker: {error}")
         return []
+
+
+def events(address: str, filters: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
+    """What happens from now on, until the stream is cut. Raise DockerError."""
+    parts = urlsplit(address)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 2375)
+    try:
+        connection.request("GET", f"/events?filters={quote(json.dumps(filters))}")
+        response = connection.getresponse()
+        if response.status >= 300:
+            raise DockerError(f"GET /events: {response.status}")
+        # Line by line: an answer that never ends has no end to wait for.
+        while line := response.readline():
+            if line.strip():
+                yield json.loads(line)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise DockerError(f"{address}: {error}") from error
+    finally:
+        connection.close()
