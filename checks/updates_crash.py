@@ -1,4 +1,4 @@
-"""The updater is killed at every step of an update, and still it ends as new or as old, never mixed.
+"""The updater is killed at every step of an update: still it ends as new or as old, never mixed.
 
 A service of the check's own is updated to versions that are good, and to one that writes into the
 config and ends; on the way the updater is killed at each step that the journal names, dockerd at
@@ -20,7 +20,15 @@ from checks import updates_crash_faults as faults
 from checks import updates_crash_house as house
 from checks.framework import Break, CheckError, Context
 from checks.updates_crash_house import OWN, Subject, Version
-from checks.updates_crash_play import POWER, Blow, Played, Scenario, play
+from checks.updates_crash_play import (
+    POWER,
+    QUICKLY_SECONDS,
+    Blow,
+    Played,
+    Scenario,
+    pause_of,
+    play,
+)
 from sandbox.command import SandboxError
 
 NAME = "updates-crash"
@@ -28,11 +36,13 @@ BUDGET_SECONDS = 300.0
 FORWARD = ("pull", "copy", "settle", "switch", "gate", "commit")
 BACKWARD = ("back", "restore", "revive", "regate")
 # How long they take on a quiet box, for who asks before it was measured.
-USUAL = {"pull": 0.4, "copy": 0.2, "settle": 0.8, "switch": 1.0, "gate": 3.0, "commit": 0.1,
-         "back": 0.8, "restore": 0.2, "revive": 1.0, "regate": 3.0}  # fmt: skip
+USUAL = {"pull": 0.8, "copy": 0.2, "settle": 0.6, "switch": 1.4, "gate": 4.0, "commit": 0.03,
+         "back": 0.5, "restore": 0.12, "revive": 1.4, "regate": 3.5}  # fmt: skip
 # It writes a row into its database, and then ends, at each of its starts.
 BAD = {"STANDIN_EXIT_CODE": "1"}
 DEAD_SECONDS = 10
+# In so many updates all the steps are, of a good version and of a bad one.
+SEVERAL = {True: 2, False: 3}
 KINDS = ("seerr", "recyclarr", "plex", "qbittorrent")
 QUICK_HEALTH = {"interval": 1, "timeout": 5, "retries": 2, "start_period": 60}
 
@@ -45,6 +55,7 @@ def prepare(context: Context) -> None:
     changes = full_changes() if context.full else {}
     sources = context.resources.enter_context(house.with_service(context.box.sources, **changes))
     house.deploy(context, sources)
+    context.resources.enter_context(pause_of(context, QUICKLY_SECONDS))
     found = house.state(context, OWN, mark="control")
     rows = found["databases"][OWN.databases[0]]["rows"]["entries"]
     context.control("a row that was added", rows[-1][2] == "control")
@@ -58,7 +69,7 @@ def settle(context: Context) -> None:
             box.deploy(context.box)
             house.forget_own(context)
             runtime.wait_until_well(context.box, ground.SETTLE_SECONDS)
-    ground.settle(context)
+    context.resources.close()
 
 
 def forget_versions() -> None:
@@ -122,13 +133,12 @@ def bumped(tag: str, by: int) -> str:
 
 
 def every_step(chance: random.Random, good: bool, *, apart: bool) -> list[Scenario]:
-    """A kill at each step; `apart`: an update for each, else the harmless ones are one."""
+    """A kill at each step: each in an update of its own (`apart`), or several in one."""
     steps = [*FORWARD, "done"] if good else [*FORWARD[:5], *BACKWARD, "undone"]
-    whom = [chance.choice(("worker", "unit")) for _ in steps]
-    blows = [Blow(step, what, chance.random()) for step, what in zip(steps, whom, strict=True)]
-    if apart:
-        return [Scenario(good, (blow,)) for blow in blows]
-    return [Scenario(good, tuple(blows[:2])), *(Scenario(good, (blow,)) for blow in blows[2:])]
+    whom = {step: chance.choice(("worker", "unit")) for step in steps}
+    blows = [Blow(step, whom[step], chance.random()) for step in steps]
+    many = len(blows) if apart else SEVERAL[good]
+    return [Scenario(good, tuple(blows[number::many])) for number in range(many)]
 
 
 def killed(context: Context) -> None:
@@ -138,13 +148,13 @@ def killed(context: Context) -> None:
         if context.break_name:
             line.play(faults.FOCUS[context.break_name])
             return
-        line.play([Scenario(True), Scenario(False)])
-        good, bad = (one.record for one in line.played)
-        context.control("every step of an update", set(FORWARD) <= good.durations().keys())
-        context.control("every step of the way back", set(BACKWARD) <= bad.durations().keys())
-        for good_ in (True, False):
-            line.play(every_step(context.random, good_, apart=context.full))
+        if context.full:
+            line.play([Scenario(True), Scenario(False)])
+        for good in (True, False):
+            line.play(every_step(context.random, good, apart=context.full))
     line.figures("killed")
+    seen = {step for one in line.played for step in one.record.durations()}
+    context.control("every step of an update and of the way back", {*FORWARD, *BACKWARD} <= seen)
 
 
 def dead(context: Context) -> None:
@@ -155,39 +165,43 @@ def dead(context: Context) -> None:
         if context.break_name:
             line.play(faults.FOCUS[context.break_name])
             return
-        line.play([
-            Scenario(False, (Blow("settle", "unit", 0.9),), DEAD_SECONDS),
-            Scenario(False, (Blow("restore", "unit", 0.5, up),), DEAD_SECONDS),
-        ])  # fmt: skip
+        blows = (Blow("settle", "unit", 0.9), Blow("restore", "unit", 0.5, up))
+        line.play([Scenario(False, blows, DEAD_SECONDS)])
     line.figures("dead")
+
+
+def struck(
+    chance: random.Random, what: str, updates: list[tuple[bool, tuple[str, ...]]]
+) -> list[Scenario]:
+    """Updates (is it good, at which steps) that are struck by something worse than a kill of
+    the updater: then a good one may be taken back, too."""
+    return [
+        Scenario(good, tuple(Blow(step, what, chance.random()) for step in steps), may_go_back=True)
+        for good, steps in updates
+    ]
+
+
+def one_by_one(chance: random.Random, what: str) -> list[Scenario]:
+    """Each step in an update of its own."""
+    steps = [(True, (one,)) for one in FORWARD]
+    return struck(chance, what, [*steps, *((False, (one,)) for one in (*FORWARD[:5], *BACKWARD))])
 
 
 def dockerd(context: Context) -> None:
     """Docker's daemon is killed under it."""
     line = Line(context, OWN)
     chance = context.random
-    steps = [(False, "switch"), (False, "restore"), (True, "gate"), (False, "revive")]
-    if context.full:
-        steps = [(True, one) for one in FORWARD]
-        steps += [(False, one) for one in (*FORWARD[:5], *BACKWARD)]
-    line.play(
-        Scenario(good, (Blow(step, "dockerd", chance.random()),), may_go_back=True)
-        for good, step in steps
-    )
+    line.play(struck(chance, "dockerd", [(True, ("gate",)), (False, ("switch", "restore"))])
+              if not context.full else one_by_one(chance, "dockerd"))  # fmt: skip
     line.figures("dockerd")
 
 
 def power(context: Context) -> None:
     """The power fails."""
     line = Line(context, OWN)
-    steps = [(True, "switch"), (False, "restore")]
-    if context.full:
-        steps = [(True, one) for one in FORWARD]
-        steps += [(False, one) for one in (*FORWARD[:5], *BACKWARD)]
-    line.play(
-        Scenario(good, (Blow(step, POWER, context.random.random()),), may_go_back=True)
-        for good, step in steps
-    )
+    chance = context.random
+    line.play(struck(chance, POWER, [(False, ("restore",))])
+              if not context.full else one_by_one(chance, POWER))  # fmt: skip
     line.figures("power")
 
 

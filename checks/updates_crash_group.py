@@ -59,14 +59,16 @@ def one(
     since = float(box.run(host, "date +%s.%N"))
     lines = int(box.run(host, f"wc -l <{LEDGER}"))
     record = Record()
-    with tempfile.TemporaryDirectory(prefix="group-") as directory:
-        with monitor_seen.recorded(host, Path(directory) / "record", record):
-            found = played(context, subject, scenario, sides, {"gate": 10.0})
-            try:
-                seconds = runtime.wait_until_well(host, WELL_SECONDS, monitor_seen.group())
-                context.figure(f"gluetun_{found.ended}_well_after_seconds", seconds)
-            except CheckError as error:
-                context.violation(f"{subject.name}, {scenario}: {error}")
+    with (
+        tempfile.TemporaryDirectory(prefix="group-") as directory,
+        monitor_seen.recorded(host, Path(directory) / "record", record),
+    ):
+        found = played(context, subject, scenario, sides, {"gate": 10.0})
+        try:
+            seconds = runtime.wait_until_well(host, WELL_SECONDS, monitor_seen.group())
+            context.figure(f"gluetun_{found.ended}_well_after_seconds", seconds)
+        except CheckError as error:
+            context.violation(f"{subject.name}, {scenario}: {error}")
     done = done_cascades(context, lines)
     context.figure(f"gluetun_{found.ended}_cascades", len(done))
     context.figure(f"gluetun_{found.ended}_down_seconds", found.record.outage())

@@ -26,7 +26,7 @@ from service import Service
 STATE = "/var/lib/mediastack"
 CONFIGS = "/srv/mediastack/config"
 CAUGHT_UP_SECONDS = 60.0
-UPDATES = {"stable_seconds": 2}
+UPDATES = {"stable_seconds": 1}
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ OWN_SETTINGS: dict[str, Any] = {
         "test": ["CMD", "curl", "-fsS", "-o", "/dev/null", f"http://127.0.0.1:{OWN.port}/ping"],
         "interval": 1,
         "timeout": 3,
-        "retries": 2,
-        "start_period": 30,
+        "retries": 10,
+        "start_period": 0,
     },
 }
 
