@@ -18,7 +18,7 @@ import re
 import statistics
 from collections.abc import Iterator
 
-from checks import ground, updates_breaks, updates_cases, updates_plain_simulation
+from checks import updates_breaks, updates_cases, updates_plain_simulation, updates_real
 from checks import updates_simulation as simulation
 from checks.framework import Break, CheckError, Context
 from checks.updates_simulation import Played
@@ -36,7 +36,7 @@ LEAST_CASES = 40
 SHOWN = 8
 REPLAY = "PYTHONPATH=files .venv/bin/python -m checks.updates_simulation"
 
-settle = ground.settle
+settle = updates_real.settle
 
 
 def prepare(context: Context) -> None:
@@ -140,5 +140,14 @@ def plain(context: Context) -> None:
         context.figure(f"simulated_plain_leaves_down_{kind}", down[kind])
 
 
-CASES = {"simulated": simulated}
-BREAKS = {name: Break("simulated", plant) for name, plant in updates_breaks.BREAKS.items()}
+def real(context: Context) -> None:
+    """Versions of a service on the box."""
+    updates_real.prepare(context)
+    updates_real.play(context)
+
+
+CASES = {"simulated": simulated, "real": real}
+BREAKS = {
+    **{name: Break("simulated", plant) for name, plant in updates_breaks.BREAKS.items()},
+    **{name: Break("real", plant) for name, plant in updates_breaks.REAL.items()},
+}

@@ -1,4 +1,4 @@
-"""Updaters that are wrong in a way that people have built, or might; all in simulation."""
+"""Updaters that are wrong in a way that people have built, or might; in simulation and on the box."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 from unittest import mock
 
+from checks import updates_crash_faults
 from checks.framework import Context
 from checks.updates_house import House
 from mediastack.updater import gate, transaction
@@ -197,6 +198,38 @@ def gives_up_going_back(context: Context) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def real_config_not_restored(context: Context) -> Iterator[None]:
+    """On the box: the image goes back, the config stays what the new version made of it."""
+    with updates_crash_faults.restores_nothing(context):
+        yield
+
+
+@contextlib.contextmanager
+def real_gate_believes_running(context: Context) -> Iterator[None]:
+    """On the box: what runs is good, whatever its health check says."""
+    asks = 'if seen.expects_health and seen.health != "healthy":'
+    settled = 'limits.stable_seconds and (gate["probes"] or not seen.expects_health)'
+    with updates_crash_faults.patched(
+        context, "updater/gate.py", asks, "if False:", settled, "limits.stable_seconds"
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def real_platform_not_looked_at(context: Context) -> Iterator[None]:
+    """On the box: an image for another machine is taken as any."""
+    with updates_crash_faults.patched(
+        context, "updater/images.py", "if theirs != ours:", "if False:"
+    ):
+        yield
+
+
+REAL = {
+    "real-config-not-restored": real_config_not_restored,
+    "real-gate-believes-running": real_gate_believes_running,
+    "real-platform-not-looked-at": real_platform_not_looked_at,
+}
 BREAKS = {
     "gate-believes-running": gate_believes_running,
     "commits-before-stable": commits_before_stable,
