@@ -42,7 +42,7 @@ USUAL = {"pull": 0.8, "copy": 0.2, "settle": 0.6, "switch": 1.4, "gate": 4.0, "c
 BAD = {"STANDIN_EXIT_CODE": "1"}
 DEAD_SECONDS = 10
 # In so many updates all the steps are, of a good version and of a bad one.
-SEVERAL = {True: 2, False: 3}
+SEVERAL = {True: 1, False: 2}
 KINDS = ("seerr", "recyclarr", "plex", "qbittorrent")
 QUICK_HEALTH = {"interval": 1, "timeout": 5, "retries": 2, "start_period": 60}
 
