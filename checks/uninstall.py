@@ -21,6 +21,8 @@ from sandbox.command import SandboxError
 NAME = "uninstall"
 PLAN = "files/mediastack/uninstall_plan.py"
 BUDGET_SECONDS = 240.0
+# It needs nothing of the deployed box: tests/box runs it beside the others.
+ELSEWHERE = True
 UNINSTALL = "/usr/local/sbin/stack-manage.sh uninstall"
 FILM = "/data/media/movies/A Film (2026)/film.mkv"
 STATE = "/srv/mediastack/config/sonarr/by-hand.txt"

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import house
 import pytest
 from standin_house import RUN, Start, docker
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from checks import box
+from checks.__main__ import find
 from checks.box import Host
 from sandbox import images, lifecycle, names
+
+# By their names: marks for `--dist loadgroup` are not seen under the present pytest.
+ELSEWHERE = tuple(
+    f"[{name}]" for name, check in find().items() if getattr(check, "ELSEWHERE", False)
+)
+
+
+class Lanes(LoadScopeScheduling):
+    """Two lanes: all that shares the deployed box, one by one, and what needs nothing of it."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "elsewhere" if nodeid.endswith(ELSEWHERE) else "box"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
+    """Called where the tests run in several processes (scripts/test)."""
+    return Lanes(config, log)
 
 
 @pytest.fixture(scope="session")

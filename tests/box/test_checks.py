@@ -59,7 +59,11 @@ def check(name: str, *arguments: str) -> tuple[int, dict[str, Any], str]:
     return done.returncode, json.loads(done.stdout.splitlines()[-1]), done.stderr
 
 
-@pytest.mark.parametrize("name", CHECKS)
+# The decisions that monitor-box measures are better not measured beside the other lane: it is last.
+IN_ORDER = sorted(CHECKS, key=lambda name: (name == "monitor-box", name))
+
+
+@pytest.mark.parametrize("name", IN_ORDER)
 def test_every_promise_holds_within_twice_the_budget(name: str) -> None:
     code, report, progress = check(name)
     assert code == 0, progress
@@ -68,7 +72,7 @@ def test_every_promise_holds_within_twice_the_budget(name: str) -> None:
     assert report["seconds"] < 2 * CHECKS[name].BUDGET_SECONDS
 
 
-@pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.parametrize("name", IN_ORDER)
 def test_a_planted_fault_is_found(name: str) -> None:
     fault, expected = FAULTS[name]
     code, report, progress = check(name, "--break", fault)

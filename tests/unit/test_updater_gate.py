@@ -121,6 +121,16 @@ def test_unknown_is_not_down_and_stops_the_clock() -> None:
     )
 
 
+def test_a_docker_that_does_not_answer_now_and_then_takes_nothing_back() -> None:
+    looks = [(18, seen()), (2, Seen(known=False))] * 10
+    assert run(looks) == ("passed", 66.0)
+
+
+def test_a_restart_while_nobody_could_look_shows_in_the_next_look() -> None:
+    verdict, at = run([(50, seen()), (5, Seen(known=False)), (100, seen(life="b"))])
+    assert (verdict, at) == ("passed", 115.0)
+
+
 def test_somebody_elses_work_stops_the_clock_but_not_for_ever() -> None:
     excused = seen(health="starting", excused="a cascade")
     assert run([(250, excused), (290, seen(health="starting")), (70, seen())])[0] == "passed"

@@ -87,7 +87,8 @@ def step(seen: Seen, gate: Gate, limits: Limits, now: float) -> tuple[str, Gate]
     gate["at"] = now
     blind = not seen.known or bool(seen.excused)
     if blind and gate["suspended"] < limits.deadline_seconds:
-        gate.update(_not_well(), suspended=gate["suspended"] + passed, healthy=False, down=0.0)
+        # What was proven stays so: a restart meanwhile shows in the next look.
+        gate["suspended"] += passed
         return "", gate
     gate["spent"] += passed
     if not seen.known:
