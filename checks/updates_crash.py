@@ -51,6 +51,7 @@ def prepare(context: Context) -> None:
     """The common ground, and on it the own service with short times."""
     context.resources.callback(forget_versions)
     ground.prepare(context)
+    house.forget_refused(context)
     house.publish(OWN, OWN.tag)
     changes = full_changes() if context.full else {}
     sources = context.resources.enter_context(house.with_service(context.box.sources, **changes))
@@ -65,6 +66,7 @@ def settle(context: Context) -> None:
     """Without the own service, and with the images that the catalog names."""
     if context.box is not None:
         with contextlib.suppress(CheckError, SandboxError):
+            house.wait_until_idle(context)
             house.forget(context, [OWN.name, updates_crash_group.OWNER, *KINDS])
             box.deploy(context.box)
             house.forget_own(context)
