@@ -29,7 +29,8 @@ FIREWALL_COMMAND = (
 )
 FIREWALL_CLOSED = "-P OUTPUT DROP"
 LONGEST_TEXT = 300
-# Where mediastack.toml is of a release that knew nothing of the monitor.
+# Where mediastack.toml is of a release that did not have one of them yet: the defaults of
+# group_data/all.py, which is not on the host (a test compares the two).
 SETTINGS: dict[str, float] = {
     "healthy_seconds": 300,
     "cascades_per_hour": 5,
