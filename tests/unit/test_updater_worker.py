@@ -366,5 +366,5 @@ def test_one_tag_built_anew_is_said_so(stage: Stage) -> None:
     again = {"image": house.OLD["image"], "digest": house.TWO}
     assert tell.move(house.a_transaction(new=again)) == "v1.0.0, built anew"
     assert prune.needed({}, {}, house.a_transaction()) == {
-        "zz-mediastack-keep/seerr:" + digit * 12 for digit in "12"
+        "zz.invalid/mediastack-keep/seerr:" + digit * 12 for digit in "12"
     }
