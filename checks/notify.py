@@ -160,9 +160,10 @@ def report(context: Context, problems: list[str]) -> None:
 
 def crowd(context: Context) -> None:
     """10,000 messages in the spool: saying one more, telling of a cascade, and sending them all."""
-    with memory() as directory, context.planted():
+    with memory() as directory, contextlib.ExitStack() as planted:
         full, empty = directory / "full", directory / "empty"
         fill(full, MANY)
+        planted.enter_context(context.planted())
         sayings = in_turns(
             lambda spool: notify.send("gluetun", "t", "m", key="k", spool=str(spool)), full, empty
         )
