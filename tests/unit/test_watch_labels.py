@@ -123,7 +123,8 @@ def test_the_door_has_a_token_also_without_its_caller(tmp_path: Path) -> None:
         _, config = layout.build(
             settings, host_name="box", bind_address="192.168.1.10", daemon={}, data_is_mount=True
         )
-        (found,) = (one for one in config["secrets"] if one["service"] == "updater")
+        mine = [one for one in config["secrets"] if one["service"] == "updater"]
+        (found,) = (one for one in mine if one["name"] == "webhook_token")
         return dict(found)
 
     with_it = entry(load(tmp_path))
