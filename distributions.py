@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 ARCHITECTURES = ("x86_64", "aarch64")
 # nftables for the command alone: its service stays off, since stopping it flushes every rule.
-BASE_PACKAGES = ("ca-certificates", "python3-venv", "procps", "nftables")
+# rsync copies configs before an update; skopeo lists the tags that a registry has.
+BASE_PACKAGES = ("ca-certificates", "python3-venv", "procps", "nftables", "rsync", "skopeo")
 DOCKER_REPOSITORY_PACKAGES = (
     "docker-ce",
     "docker-ce-cli",

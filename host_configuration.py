@@ -36,6 +36,7 @@ UNITS = (
     ("mediastack-notify.path", "path"),
     ("mediastack-doctor.timer", "timer"),
     ("mediastack-drift.timer", "timer"),
+    ("mediastack-update.timer", "timer"),
     *door_configuration.UNITS,
 )
 # Started by the ones above.
@@ -43,6 +44,7 @@ HELPER_UNITS = (
     "mediastack-notify.service",
     "mediastack-doctor.service",
     "mediastack-drift.service",
+    "mediastack-update.service",
     *door_configuration.HELPERS,
 )
 

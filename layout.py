@@ -151,6 +151,7 @@ def unit_placeholders(
     return {
         "RELEASE": release,
         "DATA_MOUNT": mount_unit(settings.storage.data),
+        "CONFIG": settings.storage.config,
         "METRICS_PORT": str(settings.monitor.metrics_port),
         "MONITOR_NETWORK": monitor_configuration.network(settings),
         **door_configuration.placeholders(settings, secrets),

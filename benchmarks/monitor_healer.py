@@ -16,6 +16,8 @@ import threading
 import time
 from typing import Any
 
+from group_data.all import monitor
+
 OWNER = "gluetun"
 DEPENDENTS = ("qbittorrent", "prowlarr", "flaresolverr", "sonarr", "radarr",
               "bazarr", "recyclarr", "cross-seed", "unpackerr")  # fmt: skip
@@ -23,19 +25,8 @@ READY_SECONDS, HEALTHY_SECONDS, STOP_SECONDS = 12.0, 6.0, 1.0
 BLIND_SECONDS, DEAF_SECONDS, SICK_SECONDS = 60.0, 120.0, 200.0
 STORM_EVENTS = 200
 CALM_SECONDS = (60.0, 540.0)
-SETTINGS = {
-    "healthy_seconds": 300,
-    "cascades_per_hour": 5,
-    "pause_seconds": 3600,
-    "loop_cascades": 3,
-    "loop_seconds": 120,
-    "unhealthy_seconds": 120,
-    "restarts_per_hour": 3,
-    "owner_unhealthy_seconds": 300,
-    "restart_owner_seconds": 0,
-    "reminder_seconds": 21600,
-    "disk_free_least": 0.05,
-}
+# The defaults; the port of the metrics is nothing that a look says.
+SETTINGS = {k: v for k, v in monitor.items() if k != "metrics_port"}
 
 
 class Healer:

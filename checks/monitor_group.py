@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from checks.monitor_containers import OWNER
+from group_data.all import monitor
 
 DEPENDENTS = (
     *("qbittorrent", "prowlarr", "flaresolverr", "sonarr", "radarr", "bazarr"),
@@ -14,19 +15,8 @@ GROUP = (OWNER, *DEPENDENTS)
 DATA = ("qbittorrent", "sonarr", "radarr", "bazarr", "cross-seed", "unpackerr")
 WITHOUT_HEALTH = ("recyclarr",)
 EPOCH = 1_800_000_000.0
-SETTINGS: dict[str, Any] = {
-    "healthy_seconds": 300,
-    "cascades_per_hour": 5,
-    "pause_seconds": 3600,
-    "loop_cascades": 3,
-    "loop_seconds": 120,
-    "unhealthy_seconds": 120,
-    "restarts_per_hour": 3,
-    "owner_unhealthy_seconds": 300,
-    "restart_owner_seconds": 0,
-    "reminder_seconds": 21600,
-    "disk_free_least": 0.05,
-}
+# The defaults; the port of the metrics is nothing that a look says.
+SETTINGS: dict[str, Any] = {k: v for k, v in monitor.items() if k != "metrics_port"}
 
 
 def a_config() -> dict[str, Any]:

@@ -28,6 +28,7 @@ from checks.faults import (
     containers,
     doctor,
     files,
+    locks,
     machine,
     networks,
     wall,
@@ -68,7 +69,7 @@ def prepare(context: Context) -> None:
 def known(expected: Any) -> list[Fault]:
     """Every fault that these settings allow."""
     found = list(containers.torrent_client(expected))
-    for module in (files, machine, containers, networks, wall):
+    for module in (files, locks, machine, containers, networks, wall):
         found += module.faults(expected)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import urllib.error
 import urllib.request
@@ -28,6 +29,17 @@ def digest(repository: str, tag: str) -> str:
             return str(response.headers.get("Docker-Content-Digest", ""))
     except urllib.error.URLError:
         return ""
+
+
+def forget(repository: str, digest: str) -> None:
+    """Take the manifest out of `repository`, with every tag it has. One that is gone is fine."""
+    url = f"http://{names.PUSH_REGISTRY}/v2/{repository}/manifests/{digest}"
+    request = urllib.request.Request(url, method="DELETE")
+    with (
+        contextlib.suppress(urllib.error.URLError),
+        urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS),
+    ):
+        pass
 
 
 def tags(repository: str) -> list[str]:

@@ -31,7 +31,7 @@ SAME = {
     "host.release": ("release",),
     "containers.runs": ("running", "healthy"),
     "containers.described": ("configuration", "mounts"),
-    "containers.image": ("image",),
+    "containers.image": ("image", "image-lock"),
     "containers.mounts": ("mounts",),
     "containers.environment": ("environment",),
     "containers.restart_policy": ("restart-policy",),

@@ -24,6 +24,7 @@ from mediastack import (
     doctor_machine,
     doctor_made,
     doctor_monitor,
+    doctor_updates,
     doctor_wall,
     notify,
 )
@@ -39,6 +40,7 @@ CHECKS: tuple[Check, ...] = (
     *doctor_doors.CHECKS,
     *doctor_wall.CHECKS,
     *doctor_monitor.CHECKS,
+    *doctor_updates.CHECKS,
     *doctor_door.CHECKS,
 )
 NOTIFY_LIMIT = 12

@@ -7,6 +7,10 @@ no restart, no lost state) and lets it go on afterwards. Killed in between, Auto
 until the keeper finds it so while nobody holds the lock. Docker calls a paused container unhealthy
 until its next health check: Autoheal must not carry its own label. Facts: Docker
 Engine API "pause", willfarrell/autoheal (lists unhealthy containers, then restarts each by id).
+
+While an updated service has to prove itself it stays paused, if it watches that one: a migration
+may take longer than a health check is patient, and a restart in its middle makes a bad version of a
+good one. The updater's journal says so, and its end lets the keeper wake Autoheal.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from typing import Any
 from mediastack import ledger, lock
 from mediastack.docker_client import LABEL, DockerError, NotReachable
 from mediastack.docker_engine import Engine
+from mediastack.updater import inflight
 
 SERVICE = "autoheal"
 WATCHED = "autoheal=true"
@@ -35,7 +40,7 @@ def resting(docker: Engine, services: Iterable[str]) -> Iterator[None]:
     try:
         yield
     finally:
-        if paused:
+        if paused and not is_to_rest():
             with contextlib.suppress(NotReachable):
                 # Without an answer it is the keeper's to find.
                 _resume(docker)
@@ -46,7 +51,7 @@ def wake(docker: Engine, observation: Mapping[str, Any], actor: str) -> bool:
 
     Raise docker_client.NotReachable.
     """
-    if not any(
+    if is_to_rest() or not any(
         container["name"] == SERVICE and container["status"] == "paused"
         for container in observation["containers"]
     ):
@@ -60,6 +65,11 @@ def wake(docker: Engine, observation: Mapping[str, Any], actor: str) -> bool:
     if resumed:
         ledger.append(actor, SERVICE, "resumed", cause="it was left paused")
     return resumed
+
+
+def is_to_rest() -> bool:
+    """Say whether an update under way wants it paused, if it watches that service."""
+    return bool(inflight.in_work())
 
 
 def _pause(docker: Engine, services: set[str]) -> bool:

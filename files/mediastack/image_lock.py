@@ -3,8 +3,11 @@
 The catalog pins a tag; this file adds the index digest that was really deployed, written by the
 updater and by a first deploy, so that a deploy after an automatic update changes nothing and a
 rebuild restores what ran. The catalog's pin is the floor: a locked image counts while it is of
-the same repository and its tag is the same or newer, else the catalog wins. Compose learns the
-digests from an override file per stack, images.yaml, that is rewritten only when it would differ.
+the same repository and its tag is the same or newer, else the catalog wins. An update under way has
+its image beside the entry as a `trial`, which counts before it; when the gate was passed it becomes
+the entry, and what ran before is kept as `previous` for a rollback. Older programs read the entry
+alone. Compose learns the digests from an override file per stack, images.yaml, that is rewritten
+only when it would differ.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import contextlib
 import json
 import os
 import re
+from collections.abc import Callable
 from typing import Any
 
 from mediastack import atomic, clock, config
@@ -21,11 +25,13 @@ SCHEMA = 1
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # 1.43.0.10492-121068a07: the commit behind a version orders nothing.
 BUILD_HASH = re.compile(r"-[0-9a-f]{7,40}$")
+ENTRY = ("image", "digest", "recorded_at")
 HEADER = "# Written by mediastack from images.lock; JSON is YAML. Changes here are overwritten.\n"
 
 
 def read(*, path: str | None = None) -> dict[str, dict[str, Any]]:
-    """Return {service: {"image": "repo:tag", "digest", "recorded_at"}}; damaged entries left out.
+    """Return {service: {"image": "repo:tag", "digest", "recorded_at"}}, with "trial" and "previous"
+    ({"image", "digest"}) where there are such; damaged entries left out.
 
     Raise ValueError when the file is of another schema: guessing would move every image.
     """
@@ -58,25 +64,75 @@ def record(service: str, image: str, digest: str, *, path: str | None = None) ->
         atomic.write_json(path, lock)
 
 
+def trial(service: str, image: str, digest: str, *, path: str | None = None) -> None:
+    """Let `service` run `image` at `digest` until that is settled or dropped; its entry stays.
+
+    Raise ValueError when that is no image, or nothing is locked that one could go back to; OSError.
+    """
+    tried = {"image": image.partition("@")[0], "digest": digest}
+    if not _is_entry(tried):
+        raise ValueError(f"image lock: {service}: {image!r} at {digest!r} is no image and digest")
+    if not _change(service, lambda entry: {**entry, "trial": tried}, path):
+        raise ValueError(f"image lock: {service}: nothing is locked that one could go back to")
+
+
+def settle_trial(service: str, *, path: str | None = None) -> None:
+    """Make the trial the entry, and what ran before `previous`; fine when there is no trial."""
+
+    def settled(entry: dict[str, Any]) -> dict[str, Any]:
+        if not _is_entry(entry.get("trial")):
+            return entry
+        before = {"image": entry["image"], "digest": entry["digest"]}
+        return {**entry["trial"], "recorded_at": clock.timestamp(), "previous": before}
+
+    _change(service, settled, path)
+
+
+def drop_trial(service: str, *, path: str | None = None) -> None:
+    """Go back to the entry; fine when there is no trial."""
+    _change(service, lambda entry: {k: v for k, v in entry.items() if k != "trial"}, path)
+
+
+def put_back(service: str, image: str, digest: str, *, path: str | None = None) -> None:
+    """Let `service` run this again, as if there had been no update. Raise ValueError, OSError."""
+    record(service, image, digest, path=path)
+    _change(service, lambda entry: {k: v for k, v in entry.items() if k in ENTRY}, path)
+
+
+def forget_previous(service: str, *, path: str | None = None) -> None:
+    """There is nothing to go back to any more; fine when there was nothing."""
+    _change(service, lambda entry: {k: v for k, v in entry.items() if k != "previous"}, path)
+
+
 def reference(service: str, catalog_image: str, *, path: str | None = None) -> str:
     """Return what `service` should run: "repo:tag@digest" as locked, else the catalog's image."""
     return choose(read(path=path).get(service), catalog_image)
 
 
 def choose(entry: dict[str, Any] | None, catalog_image: str) -> str:
-    """Return the locked image when the catalog allows it, else the catalog's. Pure."""
-    if entry is None:
-        return catalog_image
+    """Return the trial, else the locked image, when the catalog allows it, else the catalog's.
+
+    Pure.
+    """
+    for one in ((entry or {}).get("trial"), entry):
+        if (
+            one is not None
+            and _is_entry(one)
+            and allows(catalog_image, one["image"], one["digest"])
+        ):
+            return f"{one['image']}@{one['digest']}"
+    return catalog_image
+
+
+def allows(catalog_image: str, image: str, digest: str) -> bool:
+    """Say whether the catalog's pin lets a service run this image. Pure."""
     pinned, _, pinned_digest = catalog_image.partition("@")
-    repository, tag = split(pinned)
-    locked_repository, locked_tag = split(entry["image"])
-    if repository != locked_repository:
-        return catalog_image
-    if tag == locked_tag and pinned_digest not in ("", entry["digest"]):
-        return catalog_image
-    if tag != locked_tag and not is_newer(locked_tag, tag):
-        return catalog_image
-    return f"{entry['image']}@{entry['digest']}"
+    (repository, tag), (other, other_tag) = split(pinned), split(image)
+    if repository != other:
+        return False
+    if tag == other_tag:
+        return pinned_digest in ("", digest)
+    return is_newer(other_tag, tag)
 
 
 def write_overrides(settings: dict[str, Any], *, path: str | None = None) -> list[str]:
@@ -136,6 +192,22 @@ def _is_entry(entry: Any) -> bool:
         and isinstance(entry.get("digest"), str)
         and bool(DIGEST.fullmatch(entry["digest"]))
     )
+
+
+def _change(
+    service: str, changed: Callable[[dict[str, Any]], dict[str, Any]], path: str | None
+) -> bool:
+    """Write down what `changed` makes of the entry; False when there is none."""
+    path = path or default_path()
+    with atomic.exclusive(path):
+        services = read(path=path)
+        before = services.get(service)
+        if before is None:
+            return False
+        after = changed(before)
+        if after != before:
+            atomic.write_json(path, {"schema": SCHEMA, "services": {**services, service: after}})
+        return True
 
 
 def _bring_in_line(file: str, services: dict[str, dict[str, str]]) -> bool:

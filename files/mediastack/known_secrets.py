@@ -73,14 +73,21 @@ def _spellings(value: str) -> Iterator[str]:
 
 def _files(directory: str) -> Iterator[tuple[str, int, int]]:
     """Every secret's path, and what tells that it has changed."""
-    with contextlib.suppress(FileNotFoundError):
-        for service in sorted(os.scandir(directory), key=lambda entry: entry.name):
-            if not service.is_dir(follow_symlinks=False):
-                continue
-            for entry in sorted(os.scandir(service.path), key=lambda entry: entry.name):
-                if entry.is_file(follow_symlinks=False):
-                    seen = entry.stat(follow_symlinks=False)
-                    yield entry.path, seen.st_mtime_ns, seen.st_ino
+    for service in _entries(directory):
+        if service.is_dir(follow_symlinks=False):
+            for entry in _entries(service.path):
+                # One that vanishes meanwhile hides no other.
+                with contextlib.suppress(FileNotFoundError):
+                    if entry.is_file(follow_symlinks=False):
+                        seen = entry.stat(follow_symlinks=False)
+                        yield entry.path, seen.st_mtime_ns, seen.st_ino
+
+
+def _entries(directory: str) -> list[os.DirEntry[str]]:
+    try:
+        return sorted(os.scandir(directory), key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return []
 
 
 def _values(paths: Iterable[str]) -> Iterator[str]:

@@ -20,9 +20,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from mediastack import config as configuration
-from mediastack import image_lock, intent, leftovers, sentinel, user_stops, vpn_trial
+from mediastack import healing, image_lock, intent, leftovers, sentinel, user_stops, vpn_trial
 from mediastack.docker_client import Docker, NotReachable
 from mediastack.docker_engine import Engine
+from mediastack.updater import inflight
 
 Observation = dict[str, Any]
 
@@ -55,6 +56,8 @@ def observe(
         "containers": containers,
         "data": data,
         "intents": intent.stopped(),
+        "held": inflight.held(),
+        "resting": [healing.SERVICE] if healing.is_to_rest() else [],
         "images": images,
         "refused": vpn_trial.refused(config, images),
     }

@@ -10,6 +10,7 @@ refused by Docker (409). The way to use both is a loop: observe, plan, do what i
 What the user stopped (intents) is left alone, and nothing that mounts /data is created or started
 while the sentinel is absent. A service whose new settings were refused (gluetun in its trial) is
 neither made nor replaced: the container that is there is what is wanted, and its dependents live.
+A service whose update is being taken back (held) is the updater's alone: nobody else starts it.
 """
 
 from __future__ import annotations
@@ -115,6 +116,12 @@ def unwell(config: Config, observation: Observation) -> list[dict[str, str]]:
         if service in intents or service in acted_on or orphaned:
             continue
         container = primary.get(service)
+        if service in observation.get("held", {}):
+            problems.append({"path": service, "problem": observation["held"][service]})
+            continue
+        resting = service in observation.get("resting", ())
+        if resting and container is not None and container["status"] == "paused":
+            continue
         if container is None and service in told:
             continue
         if container is None or container["status"] != "running":
@@ -128,7 +135,13 @@ def unwell(config: Config, observation: Observation) -> list[dict[str, str]]:
 
 def nothing_observed() -> dict[str, Any]:
     """Return the observation of a host on which nothing exists yet."""
-    return {"containers": [], "data": {"present": True, "error": ""}, "intents": {}, "images": {}}
+    return {
+        "containers": [],
+        "data": {"present": True, "error": ""},
+        "intents": {},
+        "images": {},
+        "held": {},
+    }
 
 
 def dump(value: Any) -> str:
@@ -186,7 +199,7 @@ def _decide(
 ) -> tuple[str, str] | None:
     """Return (action, reason) for a service looked at alone, None when nothing has to be done."""
     entry = config["services"][service]
-    if service in observation.get("intents", {}):
+    if service in observation.get("intents", {}) or service in observation.get("held", {}):
         return None
     if entry["data"] and not observation.get("data", {}).get("present", True):
         return None
@@ -252,8 +265,13 @@ def _decide_dependent(
     decision = _decide(config, observation, service, container)
     if decision and decision[0] in ("create", "recreate"):
         return decision
-    allowed = service not in observation.get("intents", {}) and (
-        not config["services"][service]["data"] or observation.get("data", {}).get("present", True)
+    allowed = (
+        service not in observation.get("intents", {})
+        and service not in observation.get("held", {})
+        and (
+            not config["services"][service]["data"]
+            or observation.get("data", {}).get("present", True)
+        )
     )
     if container is None or not allowed or container["status"] == "removing":
         return decision

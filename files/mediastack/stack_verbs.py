@@ -18,6 +18,7 @@ from typing import Any
 from mediastack import acts, compose, healing, intent, journal, lock, observe, plan, stacks
 from mediastack import config as configuration
 from mediastack.docker_client import Docker, DockerError
+from mediastack.updater import inflight
 
 USAGE = 2
 
@@ -71,6 +72,7 @@ def up(arguments: list[str]) -> int:
     with journal.acting("cli", "up", wanted):
         intent.clear(wanted)
         outcome = _converge(config, Docker(), "cli", chosen, services=together)
+    _say_who_is_held("up", wanted)
     return finish("up", outcome)
 
 
@@ -103,6 +105,7 @@ def restart(arguments: list[str]) -> int:
         # Restarted all the same it would be an outage for nothing.
         print(f"mediastack restart: {plan.owner_name(config)}: {why}", file=sys.stderr)
         return 1
+    _say_who_is_held("restart", wanted)
     with journal.acting("cli", "restart", services):
         causes = _restart_running(config, docker, wanted)
         together = _together(config, wanted)
@@ -120,8 +123,7 @@ def pull(arguments: list[str]) -> int:
         named = [name for name in services if name in config["stacks"][stack]["services"]]
         if services and not named:
             continue
-        started = time.monotonic()
-        cause = ""
+        started, cause = time.monotonic(), ""
         with _locked(config, f"pull {stack}"):
             try:
                 compose.pull(config, stack, named)
@@ -138,10 +140,12 @@ def pull(arguments: list[str]) -> int:
 def _restart_running(config: dict[str, Any], docker: Docker, wanted: list[str]) -> dict[str, str]:
     owner, joined = plan.owner_name(config), plan.dependents(config)
     with _locked(config, f"restart {' '.join(wanted)}"):
+        observation = observe.observe(config, docker)
         running = {
             container["name"]
-            for container in observe.observe(config, docker)["containers"]
+            for container in observation["containers"]
             if container["status"] == "running"
+            and container["name"] not in observation.get("held", {})
         }
         todo: list[plan.Action] = [
             {
@@ -229,6 +233,11 @@ def finish(verb: str, outcome: stacks.Outcome | str, *, wait: bool = True) -> in
         print(f"mediastack {verb}: {act['service']}: waits to {act['action']}", file=sys.stderr)
     print_sick(verb, outcome.sick)
     return 1 if outcome.failed or outcome.sick or (wait and outcome.waiting) else 0
+
+
+def _say_who_is_held(verb: str, wanted: list[str]) -> None:
+    for name in inflight.held().keys() & set(wanted):
+        print(f"mediastack {verb}: {name}: {inflight.WORDS}; it comes back then", file=sys.stderr)
 
 
 def print_sick(verb: str, sick: list[dict[str, str]]) -> None:

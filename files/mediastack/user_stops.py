@@ -6,7 +6,8 @@ none. It was the user, unless the journal or the mount guard says that it was on
 had only just started (without live-restore it then stops what survived its predecessor, and says
 so with the same event), or somebody wanted it to run again: Autoheal's restart that cannot start
 the container leaves the events of a stop, too, but then Docker keeps why the start failed, which
-it does not after a stop. The wish is recorded as an intent. Likewise a service that counts as
+it does not after a stop. What an update has stopped to go back (held) is nobody's wish.
+The wish is recorded as an intent. Likewise a service that counts as
 stopped and was started since with a bare `docker start` is wanted again.
 """
 
@@ -106,7 +107,7 @@ def find(
     for container in observation["containers"]:
         service = container["service"]
         intended = observation["intents"].get(service)
-        if container["name"] != service:
+        if container["name"] != service or service in observation.get("held", {}):
             continue
         if intended is not None:
             if container["status"] == "running" and _later(container["started_at"], intended):

@@ -5,24 +5,14 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from group_data.all import monitor
 from mediastack.monitor import state as states
 from mediastack.monitor.step import step
 
 OWNER = "gluetun"
 DEPENDENTS = ("qbittorrent", "sonarr", "radarr")
-SETTINGS = {
-    "healthy_seconds": 300,
-    "cascades_per_hour": 5,
-    "pause_seconds": 3600,
-    "loop_cascades": 3,
-    "loop_seconds": 120,
-    "unhealthy_seconds": 120,
-    "restarts_per_hour": 3,
-    "owner_unhealthy_seconds": 300,
-    "restart_owner_seconds": 0,
-    "reminder_seconds": 21600,
-    "disk_free_least": 0.05,
-}
+# The defaults; the port of the metrics is nothing that a look says.
+SETTINGS: dict[str, Any] = {k: v for k, v in monitor.items() if k != "metrics_port"}
 
 
 class House:

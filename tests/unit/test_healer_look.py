@@ -11,6 +11,7 @@ import pytest
 from healer_house import Patient, running
 from simulated_docker import OWNER, VPN
 
+from group_data.all import monitor
 from mediastack import intent, journal, ledger, lock, observe
 from mediastack.docker_client import NotReachable
 from mediastack.healer.look import SETTINGS, closed, free, look
@@ -57,6 +58,10 @@ def test_a_quiet_house(house: Patient) -> None:
 def test_settings_are_those_of_the_configuration(house: Patient) -> None:
     house.config["monitor"] = {"cascades_per_hour": 9, "metrics_port": 0}
     assert seen(house)["settings"] == {**SETTINGS, "cascades_per_hour": 9}
+
+
+def test_what_an_older_configuration_does_not_say_is_as_the_defaults() -> None:
+    assert monitor == {**SETTINGS, "metrics_port": 0}
 
 
 def test_after_a_restart_of_gluetun_all_are_stranded_and_to_be_recreated(house: Patient) -> None:

@@ -104,6 +104,93 @@ def test_recording_the_same_again_writes_nothing(path):
     assert os.stat(path).st_ino == before
 
 
+def an_update(path):
+    image_lock.record("sonarr", f"{SONARR}:4.0.20", ONE, path=path)
+    image_lock.trial("sonarr", f"{SONARR}:4.0.21", TWO, path=path)
+
+
+def kept(path):
+    with open(path) as stream:
+        return json.load(stream)["services"]["sonarr"]
+
+
+def test_a_trial_counts_before_the_entry_which_older_programs_still_read(path):
+    an_update(path)
+
+    found = image_lock.reference("sonarr", f"{SONARR}:4.0.20", path=path)
+    assert found == f"{SONARR}:4.0.21@{TWO}"
+    assert (kept(path)["image"], kept(path)["digest"]) == (f"{SONARR}:4.0.20", ONE)
+
+
+def test_a_trial_of_the_same_tag_is_another_digest(path):
+    image_lock.record("sonarr", f"{SONARR}:latest", ONE, path=path)
+    image_lock.trial("sonarr", f"{SONARR}:latest", TWO, path=path)
+
+    assert image_lock.reference("sonarr", f"{SONARR}:latest", path=path).endswith(TWO)
+
+
+def test_a_trial_that_the_catalog_has_overtaken_does_not_count(path):
+    an_update(path)
+
+    assert image_lock.reference("sonarr", f"{SONARR}:4.0.22", path=path) == f"{SONARR}:4.0.22"
+
+
+def test_a_settled_trial_is_the_entry_and_what_ran_before_is_kept(path):
+    an_update(path)
+
+    image_lock.settle_trial("sonarr", path=path)
+    image_lock.settle_trial("sonarr", path=path)
+
+    entry = kept(path)
+    assert (entry["image"], entry["digest"]) == (f"{SONARR}:4.0.21", TWO)
+    assert entry["previous"] == {"image": f"{SONARR}:4.0.20", "digest": ONE}
+    assert "trial" not in entry
+    image_lock.forget_previous("sonarr", path=path)
+    assert sorted(kept(path)) == ["digest", "image", "recorded_at"]
+
+
+def test_a_dropped_trial_leaves_what_was_there_before(path):
+    image_lock.record("sonarr", f"{SONARR}:4.0.20", ONE, path=path)
+    before = kept(path)
+    image_lock.trial("sonarr", f"{SONARR}:4.0.21", TWO, path=path)
+
+    image_lock.drop_trial("sonarr", path=path)
+    image_lock.drop_trial("sonarr", path=path)
+
+    assert kept(path) == before
+
+
+def test_what_is_put_back_has_no_trial_and_nothing_before_it(path):
+    an_update(path)
+    image_lock.settle_trial("sonarr", path=path)
+    image_lock.trial("sonarr", f"{SONARR}:4.0.22", "sha256:" + "3" * 64, path=path)
+
+    image_lock.put_back("sonarr", f"{SONARR}:4.0.20", ONE, path=path)
+
+    assert sorted(kept(path)) == ["digest", "image", "recorded_at"]
+    assert kept(path)["digest"] == ONE
+
+
+def test_nothing_is_tried_that_one_could_not_go_back_from(path):
+    with pytest.raises(ValueError, match="nothing is locked"):
+        image_lock.trial("sonarr", f"{SONARR}:4.0.21", TWO, path=path)
+    image_lock.drop_trial("sonarr", path=path)
+    image_lock.settle_trial("sonarr", path=path)
+    assert not os.path.exists(path)
+
+
+def test_a_damaged_trial_counts_as_none(path):
+    an_update(path)
+    with open(path) as stream:
+        text = stream.read()
+    with open(path, "w") as stream:
+        stream.write(text.replace(TWO, "sha256:2"))
+
+    assert image_lock.reference("sonarr", f"{SONARR}:4.0.20", path=path).endswith(ONE)
+    image_lock.settle_trial("sonarr", path=path)
+    assert kept(path)["digest"] == ONE
+
+
 @pytest.mark.parametrize("digest", ["", "sha256:12", "latest", ONE.upper()])
 def test_record_refuses_what_is_no_digest(path, digest):
     with pytest.raises(ValueError, match="sonarr"):

@@ -15,6 +15,7 @@ from mediastack import (
     intent,
     ledger,
     lock,
+    notify,
     plan,
     stack_verbs,
     stacks,
@@ -148,6 +149,8 @@ def test_what_a_killed_recreate_left_is_waited_for_and_then_renamed(house: House
     assert 60 <= house.now - began < 70
     assert house.statuses()["sonarr"] == "running"
     assert [entry["outcome"] for entry in ledger.read(2, "sonarr")] == ["renamed", "started"]
+    (told,) = Path(notify.default_spool(), "new").iterdir()
+    assert json.loads(told.read_text())["title"] == "sonarr was put right"
 
 
 def test_files_of_an_unfinished_deploy_are_not_acted_on(house: House) -> None:

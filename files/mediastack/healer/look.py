@@ -17,6 +17,7 @@ from mediastack import journal, lock, observe, plan, systemd, user_stops
 from mediastack.docker_client import DockerError, NotReachable
 from mediastack.docker_engine import Engine
 from mediastack.docker_socket import DockerSocket
+from mediastack.updater import inflight
 
 ACTOR = "monitor"
 SCHEMA = 1
@@ -28,7 +29,8 @@ FIREWALL_COMMAND = (
 )
 FIREWALL_CLOSED = "-P OUTPUT DROP"
 LONGEST_TEXT = 300
-# Where mediastack.toml is of a release that knew nothing of the monitor.
+# Where mediastack.toml is of a release that did not have one of them yet: the defaults of
+# group_data/all.py, which is not on the host (a test compares the two).
 SETTINGS: dict[str, float] = {
     "healthy_seconds": 300,
     "cascades_per_hour": 5,
@@ -91,16 +93,23 @@ def facts(config: Mapping[str, Any], observation: Mapping[str, Any]) -> dict[str
         for container in observation["containers"]
         if container["name"] == container["service"]
     }
-    intents = observation["intents"]
+    intents, held = observation["intents"], observation.get("held", {})
+    owner, proving = plan.owner_name(config), inflight.in_work()
     present = observation["data"]["present"]
     found = {}
     for name in names(config):
         entry = config["services"][name]
         gate = present or not entry["data"]
+        container = _of_container(name, containers.get(name))
+        if name in proving and container["health"] == "unhealthy":
+            # A version that has to prove itself may be in a migration: nobody restarts it.
+            container["health"] = "starting"
         found[name] = {
-            **_of_container(name, containers.get(name)),
+            **container,
             "health_check": bool(entry["health"]),
-            "wanted": name not in intents and gate,
+            # Gluetun stays wanted while its update is taken back: nobody else can start it then
+            # (plan), and those in its network go on waiting for it.
+            "wanted": name not in intents and gate and (name == owner or name not in held),
             "stopped_by_user": name in intents,
         }
     return found

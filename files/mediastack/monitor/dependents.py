@@ -31,6 +31,7 @@ def judged(config: Mapping[str, Any], observation: Mapping[str, Any]) -> list[di
         mine = facts[name]
         stopped = status.stopped(config, observation, name)
         gated = config["services"][name]["data"] and not observation["data"]["present"]
+        gated = gated or name in observation.get("held", {})
         found.append(
             {
                 "service": name,

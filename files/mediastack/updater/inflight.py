@@ -9,6 +9,7 @@ of a migration. A file that is damaged, or of a release that nobody here knows, 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from typing import Any
 
@@ -16,6 +17,7 @@ from mediastack import atomic, config
 from mediastack.updater import transaction
 
 SCHEMA = 1
+BALLAST, BALLAST_BYTES = "ballast", 4 * 1024**2
 WORDS = "its update is being taken back"
 # From the stop of the old version to the end of either gate.
 WORK_STEPS = frozenset(("settle", "switch", "gate", "commit", "return", *transaction.BACKWARD))
@@ -30,8 +32,15 @@ def read() -> dict[str, Any] | None:
 
 def write(tx: transaction.Transaction) -> None:
     """Put it on disk before its step is begun. Raise OSError."""
-    os.makedirs(os.path.dirname(_path()), mode=0o755, exist_ok=True)
-    atomic.write_json(_path(), tx)
+    os.makedirs(directory(), mode=0o755, exist_ok=True)
+    try:
+        if tx["step"] == "pull":
+            _take_ballast()
+        atomic.write_json(_path(), tx)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not _drop_ballast():
+            raise
+        atomic.write_json(_path(), tx)
 
 
 def clear() -> None:
@@ -56,6 +65,20 @@ def in_work() -> set[str]:
 def directory() -> str:
     """Return where the updater keeps what it knows."""
     return os.path.join(config.paths()["state"], "updater")
+
+
+def _take_ballast() -> None:
+    """A bad version may fill the disk; what takes it back needs some room for its own files."""
+    path = os.path.join(directory(), BALLAST)
+    if not os.path.exists(path):
+        atomic.write(path, b"\0" * BALLAST_BYTES, mode=0o600)
+
+
+def _drop_ballast() -> bool:
+    with contextlib.suppress(OSError):
+        os.unlink(os.path.join(directory(), BALLAST))
+        return True
+    return False
 
 
 def _path() -> str:

@@ -1,0 +1,210 @@
+"""`update-worker`: one pass over all services; systemd starts it every ten minutes, and on a hint.
+
+Level-triggered: what is under way is brought to its end first, whatever else is set. Then, while
+updates are enabled, not paused and the window is open, each service is asked for: by hints, by what
+What's Up Docker knows (its webhook may have been lost), and once a day for its own tag built anew.
+One update at a time; each is a transaction of its own. Killed anywhere, the next pass goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+from mediastack import clock, healing, image_lock, lock, observe, plan, stacks
+from mediastack import config as configuration
+from mediastack.docker_client import DockerError, NotReachable
+from mediastack.docker_engine import ImageEngine
+from mediastack.docker_images import DockerImages
+from mediastack.updater import (
+    candidates,
+    hints,
+    inflight,
+    pauses,
+    preconditions,
+    prune,
+    run,
+    run_lock,
+    settings,
+    tell,
+    transaction,
+    wud,
+)
+from mediastack.updater.candidates import Candidate
+from mediastack.updater.host import Host
+from mediastack.updater.house import Trouble
+from mediastack.updater.policy import PINNED
+
+ACTOR = "updater"
+UNIT = "mediastack-update.service"
+# Own tags asked for in one pass: a registry counts questions, and there is another pass soon.
+MOST_ASKED = 6
+Said = Callable[[transaction.Transaction], None]
+
+
+def main(arguments: list[str]) -> int:
+    """Bring what is under way to its end; look for updates and do them. Raise ConfigError."""
+    parser = argparse.ArgumentParser(prog="mediastack update-worker", description=main.__doc__)
+    parser.parse_args(arguments)
+    with run_lock.hold() as free:
+        if not free:
+            print("mediastack update-worker: another one is at work", file=sys.stderr)
+            return 0
+        return once(configuration.load(), DockerImages())
+
+
+def once(config: dict[str, Any], docker: ImageEngine) -> int:
+    """One pass; return an exit code."""
+    try:
+        resume(config, docker)
+        prune.run(config, docker)
+        why = closed(config)
+        if why:
+            print(f"mediastack update-worker: nothing new is begun: {why}", file=sys.stderr)
+            return 0
+        for service, tags, same_tag in questions(config):
+            look(config, docker, service, tags, same_tag=same_tag)
+    except (NotReachable, DockerError, lock.Busy) as error:
+        # Not a failure of ours: the next pass is soon.
+        print(f"mediastack update-worker: {error}", file=sys.stderr)
+    return 0
+
+
+def closed(config: dict[str, Any], now: datetime | None = None) -> str:
+    """Return why no update begins by itself now, "" when one may."""
+    known = settings.of(config)
+    if not known.enabled:
+        return "updates.enabled is false"
+    if pauses.read():
+        return "updates are paused"
+    if not settings.is_open(known.window, now or datetime.now()):
+        return f"outside of the window {known.window}"
+    return ""
+
+
+def questions(config: dict[str, Any]) -> Iterator[tuple[str, set[str], bool]]:
+    """Yield (service, tags that somebody named, whether its own tag is due) of those to be looked
+    at; Gluetun last, since its update disturbs the others."""
+    hinted = hints.read()
+    known = wud.tags(settings.of(config).wud, set(config["services"])) or {}
+    owner, asked = plan.owner_name(config), 0
+    for service in sorted(config["services"], key=lambda name: name == owner):
+        if config["services"][service].get("updates") == PINNED:
+            continue
+        hint = hinted.get(service)
+        tags = known.get(service, set()) | ({hint["tag"]} if hint and hint["tag"] else set())
+        due = hint is None and asked < MOST_ASKED and candidates.is_due(service)
+        asked += due
+        if tags or hint or due:
+            yield service, {tag for tag in tags if wud.TAG.fullmatch(tag)}, bool(hint or due)
+
+
+def look(
+    config: dict[str, Any], docker: ImageEngine, service: str, tags: set[str], *, same_tag: bool
+) -> None:
+    """Find out what there is for one service, and do it or tell of it. Raise NotReachable."""
+    hint = hints.read().get(service)
+    tags = candidates.widened(config, service, tags, ask=False)
+    found = candidates.find(config, docker, service, tags, same_tag=same_tag)
+    wait = [one for one in found if one.verdict.action == "wait"]
+    for one in wait:
+        print(f"mediastack update-worker: {service}: {one.verdict.why}", file=sys.stderr)
+    best = found[0] if found else None
+    if best is not None and best.verdict.action == "update":
+        why = preconditions.refusal(config, docker, service, by_hand=False)
+        if why:
+            print(f"mediastack update-worker: {service}: not now: {why}", file=sys.stderr)
+            return
+        carry(config, docker, begin(config, docker, best, "worker"))
+    for one in found:
+        if one.verdict.action == "tell":
+            tell.found(service, one.running.image, one.new.image, one.new.digest, one.verdict.why)
+    if not wait:
+        if same_tag:
+            candidates.asked(service)
+        if hint is not None:
+            hints.take(service, hint)
+
+
+def begin(
+    config: dict[str, Any], docker: ImageEngine, found: Candidate, asked_by: str
+) -> transaction.Transaction:
+    """Return the transaction that moves a service to what was found. Raise NotReachable."""
+    is_owner = found.service == plan.owner_name(config)
+    return transaction.begin(
+        found.service,
+        found.running._asdict(),
+        found.new._asdict(),
+        identity=f"{preconditions.today()}-{secrets.token_hex(2)}",
+        at=clock.timestamp(),
+        asked_by=asked_by,
+        ran=preconditions.running(config, docker) if is_owner else [],
+    )
+
+
+def carry(
+    config: dict[str, Any],
+    docker: ImageEngine,
+    tx: transaction.Transaction,
+    said: Said = lambda _: None,
+) -> transaction.Transaction:
+    """Bring a transaction to its end and return it; `said` hears of each step."""
+
+    def write(now: transaction.Transaction) -> None:
+        inflight.write(now)
+        said(now)
+
+    inflight.write(tx)
+    ended = run.drive(
+        tx,
+        Host(config, docker),
+        write=write,
+        lock=lambda: stack_lock(config),
+        steady=lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
+        sleep=time.sleep,
+    )
+    inflight.clear()
+    with contextlib.suppress(NotReachable, DockerError, OSError):
+        healing.wake(docker, observe.observe(config, docker), ACTOR)
+    return ended
+
+
+def resume(
+    config: dict[str, Any], docker: ImageEngine, said: Said = lambda _: None
+) -> transaction.Transaction | None:
+    """Bring what a killed worker left to its end; return it, None when there was nothing."""
+    tx = inflight.read()
+    if tx is None:
+        return None
+    if tx["service"] not in config["services"]:
+        # A deploy has taken the service off this host meanwhile: nothing of it is left to run.
+        image_lock.drop_trial(tx["service"])
+        inflight.clear()
+        return None
+    return carry(config, docker, tx, said)
+
+
+@contextlib.contextmanager
+def stack_lock(config: dict[str, Any]) -> Iterator[None]:
+    """Hold the stack lock. Raise Trouble when somebody else does for too long."""
+    wait = float(config.get("limits", {}).get("lock_wait_seconds", stacks.LOCK_WAIT_SECONDS))
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(lock.hold(ACTOR, "updating a service", wait_seconds=wait))
+        except lock.Busy as error:
+            raise Trouble("passing", str(error)) from error
+        yield
+
+
+def start_unit() -> None:
+    """Let systemd bring to its end what we leave behind; without it the timer does."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        command = ("systemctl", "start", "--no-block", UNIT)
+        subprocess.run(command, check=False, timeout=10, stdin=subprocess.DEVNULL)
