@@ -46,6 +46,7 @@ CHEST_SETTINGS: dict[str, Any] = {
     "update_deadline": 15,
 }
 STABLE_SECONDS = 5
+PLAIN_AT_ONCE = 2
 # Refused before anything was stopped.
 UNTOUCHED = ("wrong-architecture", "index-without-our-platform")
 
@@ -116,7 +117,9 @@ class Line:
         self.present = Version(locked["image"], locked["digest"])
         self.schema, self.number = 0, 0
         self.outages: dict[str, float] = {}
-        self.down: list[str] = []
+        self.plain: dict[str, Future[bool]] = {}
+        self.beside = ThreadPoolExecutor(PLAIN_AT_ONCE)
+        self.served: list[Version] = []
         self.false_rollbacks = 0
 
     def play(self, case: Real) -> None:
@@ -131,25 +134,27 @@ class Line:
             new = Version(f"{names.REGISTRY}/{CHEST.repository}:{tag}", digest)
             served.append(new)
         try:
-            with registry(self.context, case.registry), ThreadPoolExecutor(1) as beside:
-                plain = self.begin_plain(case, new, beside)
+            with registry(self.context, case.registry):
+                if not self.context.break_name:
+                    self.plain[case.name] = self.beside.submit(
+                        updates_real_plain.survives, self.context.box, case.name, self.present, new
+                    )
                 self._update(case, new)
-                if plain is not None and not plain.result():
-                    self.down.append(case.name)
+                if case.registry:
+                    self.join_plain()
         finally:
-            for version in reversed(served):
-                house.withdraw(version)
+            self.served += served
         house.forget_refused(self.context)
 
-    def begin_plain(
-        self, case: Real, new: Version, beside: ThreadPoolExecutor
-    ) -> Future[bool] | None:
-        """The plain updater, at the same time (with a planted fault it is of no interest)."""
-        if self.context.break_name:
-            return None
-        return beside.submit(
-            updates_real_plain.survives, self.context.box, case.name, self.present, new
-        )
+    def join_plain(self) -> list[str]:
+        """Wait for the plain updates; return those that left their service down."""
+        return [name for name, survived in self.plain.items() if not survived.result()]
+
+    def close(self) -> None:
+        """Nothing is under way any more, and the registry has none of the versions."""
+        self.beside.shutdown(cancel_futures=True)
+        for version in reversed(self.served):
+            house.withdraw(version)
 
     def _update(self, case: Real, new: Version) -> None:
         expected = "new" if case.ends == "new" else "old"
@@ -204,18 +209,19 @@ def play(context: Context) -> None:
     """All of them, or those of every run; with a planted fault those that show it."""
     line = Line(context)
     wanted = FOCUS.get(context.break_name)
-    with context.planted():
+    with contextlib.closing(line), context.planted():
         for case in ALL:
             if case.name in wanted if wanted else case.default or context.full:
                 line.play(case)
             if context.break_name and context.violations:
                 return
+        down = line.join_plain()
     played = len(line.outages)
     context.figure("real_images", played)
     context.figure("real_false_rollbacks", line.false_rollbacks)
     context.figure("real_outage", line.outages)
-    context.figure("real_plain_leaves_down", len(line.down))
-    context.figures["real_plain_down"] = line.down
+    context.figure("real_plain_leaves_down", len(down))
+    context.figures["real_plain_down"] = down
 
 
 @contextlib.contextmanager
