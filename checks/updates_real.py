@@ -56,7 +56,7 @@ def prepare(context: Context) -> None:
     context.resources.callback(forget_versions)
     ground.prepare(context)
     house.publish(CHEST, "1.0.0")
-    serve(CHEST.tag, lambda config: Real("first", "new").apply(config, 0))
+    serve(CHEST.tag, lambda config: Real("first", "new").apply(config, CHEST.tag, 0))
     house.deploy(context, context.resources.enter_context(sources(context)), CHEST)
 
 
@@ -126,12 +126,12 @@ class Line:
         """Update to this version; whatever comes of it is judged."""
         self.number += 1
         tag = crash_tag(self.number)
-        new = serve(tag, lambda config: case.apply(config, self.schema))
+        new = serve(tag, lambda config: case.apply(config, tag, self.schema))
         served = [new]
         if case.index_for:
-            tag = crash_tag(self.number, index=True)
-            digest = variants.derive_index(CHEST.repository, new.tag, tag, case.index_for)
-            new = Version(f"{names.REGISTRY}/{CHEST.repository}:{tag}", digest)
+            of_index = crash_tag(self.number, index=True)
+            digest = variants.derive_index(CHEST.repository, tag, of_index, case.index_for)
+            new = Version(f"{names.REGISTRY}/{CHEST.repository}:{of_index}", digest)
             served.append(new)
         try:
             with registry(self.context, case.registry):
