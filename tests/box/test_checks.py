@@ -35,6 +35,7 @@ FAULTS = {
     "monitor-box": ("monitor-stopped", "is not in the namespace of gluetun"),
     "privilege": ("capability", "can read /etc/shadow"),
     "monitor": ("believes-running", "has run in another namespace than Gluetun's"),
+    "updates": ("config-not-restored", "the old version starts with"),
     "leaks": ("wall-gone", "packets left beside the tunnel with Gluetun's wall open"),
 }
 
