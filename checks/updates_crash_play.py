@@ -137,6 +137,7 @@ def look(
     *,
     trigger: str = "",
     begun: bool = False,
+    seconds: float | None = None,
 ) -> dict[str, Any]:
     """What inside/update_watch.py sees."""
     found: dict[str, Any] = box.inside(
@@ -146,7 +147,7 @@ def look(
         config=subject.config,
         left_out=list(subject.left_out),
         strikes=strikes,
-        seconds=context.patience(ENDS_SECONDS),
+        seconds=context.patience(ENDS_SECONDS) if seconds is None else seconds,
         trigger=trigger,
         begun=begun,
     )

@@ -47,6 +47,8 @@ CHEST_SETTINGS: dict[str, Any] = {
 }
 STABLE_SECONDS = 5
 PLAIN_AT_ONCE = 2
+# On a busy machine; it is waited for no longer than it takes.
+ENDS_SECONDS = 110.0
 # Refused before anything was stopped.
 UNTOUCHED = ("wrong-architecture", "index-without-our-platform")
 
@@ -168,6 +170,7 @@ class Line:
             CHEST,
             strikes if case.meanwhile else [],
             trigger=crash_play.trigger(CHEST, new),
+            seconds=ENDS_SECONDS,
         )
         record.add(seen)
         with contextlib.suppress(CheckError):
