@@ -47,6 +47,7 @@ def prepare(context: Context) -> None:
     """The common ground, and the own service on it, updated once."""
     context.resources.callback(forget_versions)
     ground.prepare(context)
+    house.forget_refused(context)
     house.publish(OWN, OWN.tag)
     sources = context.resources.enter_context(house.with_service(context.box.sources))
     house.deploy(context, sources)
@@ -58,6 +59,7 @@ def settle(context: Context) -> None:
     """Without the own service, and with the images that the catalog names."""
     if context.box is not None:
         with contextlib.suppress(CheckError, SandboxError), checkout.frozen() as sources:
+            house.wait_until_idle(context)
             house.forget(context, [OWN.name])
             box.deploy(context.box, sources=sources)
             house.forget_own(context)

@@ -42,7 +42,7 @@ USUAL = {"pull": 0.8, "copy": 0.2, "settle": 0.6, "switch": 1.4, "gate": 4.0, "c
 BAD = {"STANDIN_EXIT_CODE": "1"}
 DEAD_SECONDS = 10
 # In so many updates all the steps are, of a good version and of a bad one.
-SEVERAL = {True: 2, False: 3}
+SEVERAL = {True: 1, False: 2}
 KINDS = ("seerr", "recyclarr", "plex", "qbittorrent")
 QUICK_HEALTH = {"interval": 1, "timeout": 5, "retries": 2, "start_period": 60}
 
@@ -51,6 +51,7 @@ def prepare(context: Context) -> None:
     """The common ground, and on it the own service with short times."""
     context.resources.callback(forget_versions)
     ground.prepare(context)
+    house.forget_refused(context)
     house.publish(OWN, OWN.tag)
     changes = full_changes() if context.full else {}
     sources = context.resources.enter_context(house.with_service(context.box.sources, **changes))
@@ -65,6 +66,7 @@ def settle(context: Context) -> None:
     """Without the own service, and with the images that the catalog names."""
     if context.box is not None:
         with contextlib.suppress(CheckError, SandboxError):
+            house.wait_until_idle(context)
             house.forget(context, [OWN.name, updates_crash_group.OWNER, *KINDS])
             box.deploy(context.box)
             house.forget_own(context)

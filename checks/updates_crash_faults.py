@@ -60,8 +60,8 @@ def journal_after_act(context: Context) -> Iterator[None]:
 @contextlib.contextmanager
 def resume_forgets(context: Context) -> Iterator[None]:
     """A killed updater begins anew from what it is told, and forgets what was under way."""
-    read = '    found = atomic.read_json(_path(), {})\n    whole = found.get("schema")'
-    with patched(context, "updater/inflight.py", read, f"    clear()\n{read}"):
+    resume = "    tx = inflight.read()\n    if tx is None:\n        return None\n"
+    with patched(context, "updater/worker.py", resume, f"    inflight.clear()\n{resume}"):
         yield
 
 

@@ -200,6 +200,16 @@ def state(context: Context, subject: Subject, *, mark: str = "") -> dict[str, An
     return found
 
 
+def wait_until_idle(context: Context) -> None:
+    """Until no update is under way. Raise CheckError."""
+
+    def missing() -> str:
+        done = box.succeeds(context.box, f"test ! -e {STATE}/updater/inflight.json")
+        return "" if done else "the journal is open"
+
+    runtime.wait_until("no update is under way", missing, CAUGHT_UP_SECONDS)
+
+
 def forget_refused(context: Context) -> None:
     """Digests that were found bad may be tried again, by the next case."""
     box.run(context.box, f"rm -f {STATE}/updater/refused.json")

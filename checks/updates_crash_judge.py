@@ -14,7 +14,6 @@ from typing import Any
 
 from checks.updates_crash_house import Version
 
-HELD = ("back", "restore", "revive")
 # Docker writes a new container down a moment before the watch hears of it, and the journal is read
 # in between: a creation counts for the step that the journal named shortly before or after it.
 SLACK_SECONDS = 0.05
@@ -171,21 +170,16 @@ def order(record: Record, sides: Sides) -> Iterator[str]:
         if reference == sides.old.reference and steps and steps <= {"back", "restore"}:
             yield f"the old container was made while the journal said {sorted(steps)}"
     for began, ended in held(record):
-        down = False
-        for at, there in record.ran:
-            if at < began or at >= ended:
-                continue
-            if down and there:
-                yield "it was started while it was held"
-                break
-            down = down or not there
+        if any(began <= at < ended and there for at, there in record.ran):
+            yield "it ran while it was held"
 
 
 def held(record: Record) -> Iterator[tuple[float, float]]:
-    """From the journal's `back` to its `revive`."""
+    """From the journal's `restore` to its `revive` (in `back` a bad version still ends again and
+    again, and in `revive` the old one is started)."""
     began = None
     for at, step, _ in record.steps:
-        if step == "back" and began is None:
+        if step == "restore" and began is None:
             began = at
         elif step == "revive" and began is not None:
             yield began, at

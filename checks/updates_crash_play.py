@@ -21,7 +21,7 @@ from sandbox.progress import say
 
 UNIT = "mediastack-update.service"
 DROP_IN = f"/etc/systemd/system/{UNIT}.d/check.conf"
-ENDS_SECONDS = 90.0
+ENDS_SECONDS, ENDS_SECONDS_WITH_FAULT = 90.0, 40.0
 WELL_SECONDS = 120.0
 # Not the unit's own seconds, or a check of so many kills is mostly waiting.
 QUICKLY_SECONDS = 0.3
@@ -137,9 +137,10 @@ def look(
     *,
     trigger: str = "",
     begun: bool = False,
-    seconds: float | None = None,
+    seconds: float = 0.0,
 ) -> dict[str, Any]:
     """What inside/update_watch.py sees."""
+    usual = ENDS_SECONDS_WITH_FAULT if context.break_name else ENDS_SECONDS
     found: dict[str, Any] = box.inside(
         context.box,
         "update_watch",
@@ -147,7 +148,7 @@ def look(
         config=subject.config,
         left_out=list(subject.left_out),
         strikes=strikes,
-        seconds=context.patience(ENDS_SECONDS) if seconds is None else seconds,
+        seconds=seconds or usual,
         trigger=trigger,
         begun=begun,
     )

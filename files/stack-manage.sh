@@ -48,6 +48,13 @@
 #   rotate wireguard [--from <file> | --back]
 #       Give Gluetun a new WireGuard key: typed unseen, piped in, or from a file. Without a
 #       tunnel after it the old one comes back; --back undoes a rotation that was killed.
+#   update [service] [--dry-run] [--major]
+#       Look for newer images now and take what policy allows; back, with the config of before,
+#       when the new one does not do well. --major: a new major version of that service, too.
+#   rollback <service> [--yes]
+#       Image and config of before its last update, as one pair; what it wrote since is lost.
+#   pause-updates [--hours <n> | --off]
+#       No update begins by itself, for so long or until --off.
 #   version
 #       Release of this stack, and the versions of Docker and Compose.
 #   notify-test
@@ -62,14 +69,15 @@
 # Exit codes: 0 done, 1 failed, 2 wrong usage. "exec" passes on its command's.
 
 set -euo pipefail
+shopt -s extglob
 
 # Tests work in a throwaway tree; on a host this is empty.
 readonly ROOT="${MEDIASTACK_ROOT:-}"
 readonly STACKS_DIRECTORY="$ROOT/opt/mediastack/stacks"
 readonly MEDIASTACK="$ROOT/opt/mediastack/bin/mediastack"
 readonly STACK_VERBS=(up down restart pull logs ps config exec)
-readonly HOST_VERBS=(status doctor drift leaktest monitor cascade resume history rotate version
-  notify-test uninstall help)
+readonly HOST_VERBS=(status doctor drift leaktest monitor cascade resume history rotate update
+  rollback pause-updates version notify-test uninstall help)
 
 main() {
   if [[ "${1:-}" == --debug ]]; then
@@ -140,22 +148,24 @@ require_root_and_programs() {
 }
 
 host_verb() {
-  local verb="$1" word given typed=("$@")
+  local verb="$1" word given typed=("$@") names=0
   shift && given=("$@")
   while (($#)); do
     word="$1" && shift
     case "$verb $word" in
       'status --json' | 'doctor --json' | 'drift --json' | 'history --json' | 'leaktest --json') ;;
-      'doctor --notify' | 'drift --notify' | 'leaktest --drill') ;;
-      'monitor status' | 'monitor --json' | 'cascade --dry-run') ;;
-      'uninstall --purge' | 'uninstall --dry-run' | 'uninstall --yes') ;;
-      'rotate wireguard' | 'rotate --back') ;;
-      'rotate --from') (($#)) || usage_error "rotate --from needs a file"; shift ;;
-      'history -n') [[ "${1:-}" =~ ^[0-9]+$ ]] || usage_error "history -n needs a number"; shift ;;
-      'history --subject') (($#)) || usage_error "history --subject needs a name"; shift ;;
+      'doctor --notify' | 'drift --notify' | 'leaktest --drill' | 'monitor status') ;;
+      'monitor --json' | 'cascade --dry-run' | 'uninstall --'@(purge|dry-run|yes)) ;;
+      'rollback --yes' | 'pause-updates --off') ;;
+      'update '[!-]* | 'rollback '[!-]*) names=$((names + 1)) ;;
+      'rotate wireguard' | 'rotate --back' | 'update --'@(dry-run|major)) ;;
+      'rotate --from' | 'history --subject') (($#)) || usage_error "$verb $word needs a name"; shift ;;
+      'history -n' | 'pause-updates --hours')
+        [[ "${1:-}" =~ ^[0-9.]+$ ]] || usage_error "$verb $word needs a number"; shift ;;
       *) usage_error "$verb does not take '$word' (stack-manage.sh help $verb)" ;;
     esac
   done
+  [[ "$verb $names" != @('rollback 0'|*' '[2-9]*) ]] || usage_error "$verb takes one service"
   [[ "$verb" != rotate || "${given[0]:-}" == wireguard ]] ||
     usage_error "what should be rotated? stack-manage.sh rotate wireguard"
   if [[ "$verb" == monitor ]]; then

@@ -15,6 +15,9 @@ complete_words() {
     cascade) echo --dry-run ;;
     history) printf '%s\n' -n --subject --json ;;
     rotate) (($# > 1)) && printf '%s\n' --from --back || printf '%s\n' wireguard ;;
+    update) (($# > 1)) || every_service; printf '%s\n' --dry-run --major ;;
+    rollback) if (($# > 1)); then echo --yes; else every_service; fi ;;
+    pause-updates) (($# > 1)) || printf '%s\n' --hours --off ;;
     uninstall) printf '%s\n' --purge --dry-run --yes ;;
     help) (($# > 1)) || printf '%s\n' "${STACK_VERBS[@]}" "${HOST_VERBS[@]}" ;;
     *)
@@ -23,6 +26,11 @@ complete_words() {
       (($# == 1)) || complete_stack_verb "$@"
       ;;
   esac
+}
+
+every_service() {
+  local stack
+  for stack in $(stacks); do services_of "$stack" 2>/dev/null || true; done
 }
 
 complete_stack_verb() {

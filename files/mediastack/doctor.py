@@ -18,11 +18,13 @@ from mediastack import (
     doctor_checks_containers,
     doctor_checks_files,
     doctor_checks_host,
+    doctor_door,
     doctor_doors,
     doctor_facts,
     doctor_machine,
     doctor_made,
     doctor_monitor,
+    doctor_updates,
     doctor_wall,
     notify,
 )
@@ -38,6 +40,8 @@ CHECKS: tuple[Check, ...] = (
     *doctor_doors.CHECKS,
     *doctor_wall.CHECKS,
     *doctor_monitor.CHECKS,
+    *doctor_updates.CHECKS,
+    *doctor_door.CHECKS,
 )
 NOTIFY_LIMIT = 12
 

@@ -15,6 +15,7 @@ from mediastack import wall_endpoints, wall_rules
 from mediastack.doctor_machine import DAEMON_SETTINGS
 
 BEFORE = "before.json"
+UPDATER = "mediastack-update.service"
 UNKNOWN = "an earlier release put it there and kept no record of what was before"
 
 
@@ -45,7 +46,8 @@ def plan(seen: Mapping[str, Any], *, purge: bool) -> Plan:
     steps += _daemon(seen, stays)
     steps += _packages(seen, stays)
     steps += _state(seen, stays, purge)
-    steps += _monitor(seen)
+    steps += _updates(seen)
+    steps += _programs(seen)
     steps += _account(seen, stays, purge)
     return Plan(steps, stays)
 
@@ -59,6 +61,9 @@ def lines(made: Plan) -> list[str]:
 
 
 def _units(seen: Mapping[str, Any]) -> Iterator[Step]:
+    # What a timer has started it does not take along: an update would make containers again.
+    yield Step("units and timers", "command", UPDATER,
+               ("systemctl", "stop", "--quiet", UPDATER), may_fail=True)  # fmt: skip
     names = [one["name"] for one in seen["settings"]["units"]]
     # The one that stops containers at a shutdown must not be waited for here.
     names.sort(key=lambda name: name == "mediastack-shutdown.service")
@@ -181,15 +186,22 @@ def _state(seen: Mapping[str, Any], stays: list[tuple[str, str]], purge: bool) -
         stays.append((paths["state"], "history and the digests of images that ran"))
 
 
-def _monitor(seen: Mapping[str, Any]) -> Iterator[Step]:
-    """Its account owns nothing but that directory, whose counts mean nothing to a later deploy."""
-    found = seen["monitor"]
-    if found["directory"]:
-        yield Step("the monitor's account and memory", "tree", found["directory"])
-    if name := found["account"]:
-        # Without its users' group where that is a setting of the host's.
-        gone = f"userdel {name}; groupdel {name} 2>/dev/null; ! getent passwd {name}"
-        yield Step("the monitor's account and memory", "command", name, ("sh", "-c", gone))
+def _updates(seen: Mapping[str, Any]) -> Iterator[Step]:
+    """Copies of configs and what goes with them are ours; a later deploy begins anew."""
+    for path in seen["updates"]:
+        yield Step("copies of the apps' state from before updates", "tree", path)
+
+
+def _programs(seen: Mapping[str, Any]) -> Iterator[Step]:
+    """An account owns nothing but that directory, whose content means nothing to a later deploy."""
+    words = "our programs' accounts and what they remember"
+    for found in seen["programs"]:
+        if found["directory"]:
+            yield Step(words, "tree", found["directory"])
+        if name := found["account"]:
+            # Without its users' group where that is a setting of the host's.
+            gone = f"userdel {name}; groupdel {name} 2>/dev/null; ! getent passwd {name}"
+            yield Step(words, "command", name, ("sh", "-c", gone))
 
 
 def _account(seen: Mapping[str, Any], stays: list[tuple[str, str]], purge: bool) -> Iterator[Step]:

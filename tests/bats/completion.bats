@@ -27,6 +27,9 @@ cascade
 resume
 history
 rotate
+update
+rollback
+pause-updates
 version
 notify-test
 uninstall
@@ -53,6 +56,20 @@ exec"
   manage --complete resume
   assert_status 0
   assert_output ""
+}
+
+@test "after update and rollback come the services, then the options" {
+  manage --complete rollback
+  assert_has "gluetun"
+  assert_has "homepage"
+  manage --complete rollback sonarr
+  assert_output "--yes"
+  manage --complete update sonarr
+  assert_output "--dry-run
+--major"
+  manage --complete pause-updates
+  assert_output "--hours
+--off"
 }
 
 @test "completion works through the link it is installed as" {

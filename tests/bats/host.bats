@@ -1,5 +1,5 @@
-# stack-manage.sh status|doctor|drift|leaktest|monitor|cascade|resume|history|rotate|version|
-# notify-test|uninstall
+# stack-manage.sh status|doctor|drift|leaktest|monitor|cascade|resume|history|rotate|update|
+# rollback|pause-updates|version|notify-test|uninstall
 load helper
 
 @test "status, doctor, drift, version and notify-test are handed on" {
@@ -41,6 +41,35 @@ mediastack <leaktest> <--json>"
   assert_calls "mediastack <rotate> <wireguard> <--from> </root/wg.conf>
 mediastack <rotate> <wireguard> <--back>
 mediastack <rotate> <wireguard>"
+}
+
+@test "update, rollback and pause-updates are handed on" {
+  manage update
+  manage update sonarr --dry-run
+  manage update sonarr --major
+  manage rollback sonarr --yes
+  manage pause-updates
+  manage pause-updates --hours 12
+  manage pause-updates --off
+  assert_calls "mediastack <update>
+mediastack <update> <sonarr> <--dry-run>
+mediastack <update> <sonarr> <--major>
+mediastack <rollback> <sonarr> <--yes>
+mediastack <pause-updates>
+mediastack <pause-updates> <--hours> <12>
+mediastack <pause-updates> <--off>"
+}
+
+@test "what update, rollback and pause-updates do not take is wrong usage" {
+  assert_usage_error update sonarr radarr
+  assert_usage_error update --yes
+  assert_usage_error rollback
+  assert_usage_error rollback --yes
+  assert_usage_error rollback sonarr radarr
+  assert_usage_error rollback sonarr --dry-run
+  assert_usage_error pause-updates sonarr
+  assert_usage_error pause-updates --hours
+  assert_usage_error pause-updates --hours soon
 }
 
 @test "cascade, resume and the monitor's status are handed on" {
