@@ -60,6 +60,8 @@ def prepare(context: Context) -> None:
     house.publish(CHEST, "1.0.0")
     serve(CHEST.tag, lambda config: Real("first", "new").apply(config, CHEST.tag, 0))
     house.deploy(context, context.resources.enter_context(sources(context)), CHEST)
+    found = house.state(context, CHEST, mark="control")["databases"][CHEST.databases[0]]
+    context.control("a row that was added", found["rows"]["entries"][-1][2] == "control")
 
 
 def settle(context: Context) -> None:

@@ -11,9 +11,9 @@ from checks import updates_programs as programs
 from checks import updates_simulation as simulation
 from checks.framework import Context
 from checks.updates_cases import ALL, CASES_BY_NAME
-from checks.updates_containers import FIRST_ROW, Config, Image, next_row
+from checks.updates_containers import FIRST_ROW, Config, Image, Service, next_row
 from checks.updates_house import House
-from checks.updates_world import NEW, OLD, Killed, Refused, Service, World
+from checks.updates_world import NEW, OLD, Killed, Refused, World
 from mediastack.updater import transaction
 from mediastack.updater.house import Trouble
 
