@@ -137,8 +137,10 @@ def look(
     *,
     trigger: str = "",
     begun: bool = False,
+    seconds: float = 0.0,
 ) -> dict[str, Any]:
     """What inside/update_watch.py sees."""
+    usual = ENDS_SECONDS_WITH_FAULT if context.break_name else ENDS_SECONDS
     found: dict[str, Any] = box.inside(
         context.box,
         "update_watch",
@@ -146,7 +148,7 @@ def look(
         config=subject.config,
         left_out=list(subject.left_out),
         strikes=strikes,
-        seconds=ENDS_SECONDS_WITH_FAULT if context.break_name else ENDS_SECONDS,
+        seconds=seconds or usual,
         trigger=trigger,
         begun=begun,
     )

@@ -36,6 +36,7 @@ FAULTS = {
     "privilege": ("capability", "can read /etc/shadow"),
     "monitor": ("believes-running", "has run in another namespace than Gluetun's"),
     "webhook": ("no-token", "no token is answered with 202"),
+    "updates": ("config-not-restored", "the old version starts with"),
     "notify": ("unmasked", "is in a message or in the log"),
     "leaks": ("wall-gone", "packets left beside the tunnel with Gluetun's wall open"),
 }
