@@ -23,6 +23,7 @@ from mediastack import (
     doctor_machine,
     doctor_made,
     doctor_monitor,
+    doctor_updates,
     doctor_wall,
     notify,
 )
@@ -38,6 +39,7 @@ CHECKS: tuple[Check, ...] = (
     *doctor_doors.CHECKS,
     *doctor_wall.CHECKS,
     *doctor_monitor.CHECKS,
+    *doctor_updates.CHECKS,
 )
 NOTIFY_LIMIT = 12
 

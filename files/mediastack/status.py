@@ -15,6 +15,7 @@ schema is stable (fields are only ever added):
                    "reasons": [str]}],
      "port": what is to be said of the VPN's forwarded port, "" when none is wanted,
      "monitor": what is to be said of the monitor (a pause, a cascade under way), "" for nothing,
+     "updates": what is to be said of updates (a pause, one under way), "" for nothing,
      "unwanted": [container names that the configuration does not know],
      "ledger": [the newest entries, oldest first]}
 
@@ -34,6 +35,7 @@ from mediastack import clock, ledger, lock, observe, plan, portsync_status, stat
 from mediastack import config as configuration
 from mediastack.docker_client import Docker
 from mediastack.monitor import report as monitor_report
+from mediastack.updater import inflight, pauses
 
 SCHEMA = 1
 LEDGER_COUNT = 5
@@ -51,6 +53,7 @@ def main(arguments: list[str]) -> int:
         entries = ledger.read(LEDGER_COUNT)
         port = portsync_status.line(portsync_status.read(config))
         monitor = monitor_report.line(monitor_report.read(config))
+        updates = updating() or pauses.line()
     except OSError as error:
         print(f"mediastack status: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
@@ -62,6 +65,7 @@ def main(arguments: list[str]) -> int:
         entries=entries,
         port=port,
         monitor=monitor,
+        updates=updates,
     )
     if options.json:
         print(json.dumps(found, indent=2))
@@ -69,6 +73,12 @@ def main(arguments: list[str]) -> int:
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         print("\n".join(status_table.lines(found, colour=colour)))
     return 0
+
+
+def updating() -> str:
+    """Return what is to be said of an update under way, "" without one."""
+    tx = inflight.read()
+    return f"updates: {tx['service']} is being updated ({tx['step']})" if tx else ""
 
 
 def host_netns(proc: str = "/proc") -> int | None:
@@ -88,6 +98,7 @@ def report(
     entries: Sequence[Mapping[str, Any]] = (),
     port: str = "",
     monitor: str = "",
+    updates: str = "",
 ) -> dict[str, Any]:
     """Return the report described above. Pure; `entries` are the newest of the ledger."""
     actions = plan.plan(config, observation)
@@ -120,6 +131,7 @@ def report(
         "services": rows,
         "port": port,
         "monitor": monitor,
+        "updates": updates,
         "unwanted": [
             container["name"]
             for container in observation["containers"]

@@ -42,6 +42,7 @@ def lines(found: Mapping[str, Any], *, colour: bool) -> list[str]:
     text.append("")
     text += [found["port"]] if found["port"] else []
     text += [painted(found["monitor"], RED)] if found["monitor"] else []
+    text += [found["updates"]] if found["updates"] else []
     text += [f"not wanted any more: {name}" for name in found["unwanted"]]
     if found["lock"] is not None:
         holder = found["lock"]

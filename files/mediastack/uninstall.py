@@ -20,6 +20,8 @@ from typing import Any
 
 from mediastack import compose, config, lock, uninstall_plan
 from mediastack.uninstall_plan import Step
+from mediastack.updater import copies
+from mediastack.updater.images import KEEP
 
 USAGE = 2
 LOCK_SECONDS = 120
@@ -85,7 +87,16 @@ def look(settings: Mapping[str, Any]) -> dict[str, Any]:
             one["Name"] for one in _objects("volume", "ls") if len(one["Name"]) != ANONYMOUS
         ),
         "networks": sorted(own & set(networks)),
-        "images": sorted(f"{one['image']}@{one['digest']}" for one in locked.values()),
+        "images": sorted(
+            {f"{one['image']}@{one['digest']}" for one in locked.values()}
+            | {str(one["image"]) for one in locked.values()}
+            | {f"{one['Repository']}:{one['Tag']}" for one in _objects("image", "ls", f"{KEEP}/*")}
+        ),
+        "updates": [
+            path
+            for path in (copies.root(settings), os.path.join(paths["state"], "updater"))
+            if os.path.isdir(path)
+        ],
         "record": {path: made for path, made in record.items() if os.path.lexists(path)},
         "before": before,
         "media": any(files for _, _, files in os.walk(paths["data"]) if _not_only_ours(files)),

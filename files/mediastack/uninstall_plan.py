@@ -15,6 +15,7 @@ from mediastack import wall_endpoints, wall_rules
 from mediastack.doctor_machine import DAEMON_SETTINGS
 
 BEFORE = "before.json"
+UPDATER = "mediastack-update.service"
 UNKNOWN = "an earlier release put it there and kept no record of what was before"
 
 
@@ -45,6 +46,7 @@ def plan(seen: Mapping[str, Any], *, purge: bool) -> Plan:
     steps += _daemon(seen, stays)
     steps += _packages(seen, stays)
     steps += _state(seen, stays, purge)
+    steps += _updates(seen)
     steps += _monitor(seen)
     steps += _account(seen, stays, purge)
     return Plan(steps, stays)
@@ -59,6 +61,9 @@ def lines(made: Plan) -> list[str]:
 
 
 def _units(seen: Mapping[str, Any]) -> Iterator[Step]:
+    # What a timer has started it does not take along: an update would make containers again.
+    yield Step("units and timers", "command", UPDATER,
+               ("systemctl", "stop", "--quiet", UPDATER), may_fail=True)  # fmt: skip
     names = [one["name"] for one in seen["settings"]["units"]]
     # The one that stops containers at a shutdown must not be waited for here.
     names.sort(key=lambda name: name == "mediastack-shutdown.service")
@@ -179,6 +184,12 @@ def _state(seen: Mapping[str, Any], stays: list[tuple[str, str]], purge: bool) -
     if not purge:
         stays.append((f"{paths['etc']}/secrets", "keys that the apps' state needs"))
         stays.append((paths["state"], "history and the digests of images that ran"))
+
+
+def _updates(seen: Mapping[str, Any]) -> Iterator[Step]:
+    """Copies of configs and what goes with them are ours; a later deploy begins anew."""
+    for path in seen["updates"]:
+        yield Step("copies of the apps' state from before updates", "tree", path)
 
 
 def _monitor(seen: Mapping[str, Any]) -> Iterator[Step]:

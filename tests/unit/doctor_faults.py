@@ -110,6 +110,15 @@ FAULTS: list[tuple[str, str, str, Fault]] = [
     ("socket", DOOR, "is no socket", put("monitor", "socket", "kind", value="other")),
     ("socket", DOOR, "mode 0666", put("monitor", "socket", "mode", value=0o666)),
     ("socket", DOOR, "uid 0 instead of 998", put("monitor", "socket", "uid", value=0)),
+    (
+        *("update", "plex", "has been in its update for 3.0 h (restore)"),
+        put(
+            *("updates", "inflight"),
+            value={"service": "plex", "step": "restore", "seconds": 10_800.0},
+        ),
+    ),
+    ("update", "pause", "for 20 days", put("updates", "paused_seconds", value=20 * 86_400.0)),
+    ("package", "rsync", "is not there", put("updates", "tools", "rsync", value=False)),
     ("healing", "monitor", "is paused", put("monitor", "paused", value="is paused for …")),
     ("state", "/var/lib/mediastack", "schema", put("state_error", value="schema is 2")),
     ("docker-settings", DAEMON, "No such", put("daemon_settings", "error", value="No such file")),

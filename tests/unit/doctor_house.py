@@ -229,6 +229,11 @@ def facts() -> dict[str, Any]:
                 "socket": {"kind": "socket", "uid": 998, "mode": 0o600},
                 "paused": "",
             },
+            "updates": {
+                "inflight": None,
+                "paused_seconds": 0.0,
+                "tools": {"rsync": True, "skopeo": True},
+            },
             "wall": {
                 "error": "",
                 "listed": second_wall(),
