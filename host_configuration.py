@@ -10,6 +10,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import door_configuration
 import monitor_configuration
 import render
 import update_configuration
@@ -36,6 +37,7 @@ UNITS = (
     ("mediastack-doctor.timer", "timer"),
     ("mediastack-drift.timer", "timer"),
     ("mediastack-update.timer", "timer"),
+    *door_configuration.UNITS,
 )
 # Started by the ones above.
 HELPER_UNITS = (
@@ -43,6 +45,7 @@ HELPER_UNITS = (
     "mediastack-doctor.service",
     "mediastack-drift.service",
     "mediastack-update.service",
+    *door_configuration.HELPERS,
 )
 
 
@@ -52,13 +55,16 @@ def units(settings: Settings) -> tuple[tuple[str, str], ...]:
 
 
 def accounts(settings: Settings) -> dict[str, Any]:
-    """What remote/account.py takes: the owner of media and state, and the monitor's account."""
+    """What remote/account.py takes: the owner of media and state, and our programs' accounts."""
     return {
         "user": settings.host.user,
         "group": settings.host.group,
         "uid": settings.host.puid,
         "gid": settings.host.pgid,
-        "system": monitor_configuration.account(settings, STATE),
+        "system": [
+            *monitor_configuration.accounts(settings, STATE),
+            door_configuration.account(STATE),
+        ],
     }
 
 
@@ -204,6 +210,7 @@ def notify_entry(settings: Settings) -> dict[str, str]:
     return {
         "url": server,
         "topic": settings.notify.topic,
+        "quiet_hours": settings.notify.quiet_hours,
         "token_file": render.secret_path("notify", "token"),
     }
 

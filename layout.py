@@ -16,6 +16,7 @@ from typing import Any
 
 import tomli_w
 
+import door_configuration
 import host_configuration as configuration
 import monitor_configuration
 import render
@@ -143,7 +144,9 @@ def mount_unit(path: str) -> str:
     return escaped.replace("\0", "-") + ".mount"
 
 
-def unit_placeholders(settings: Settings, release: str) -> dict[str, str]:
+def unit_placeholders(
+    settings: Settings, release: str, secrets: list[dict[str, Any]]
+) -> dict[str, str]:
     """What the units are told of this release and this host."""
     return {
         "RELEASE": release,
@@ -151,6 +154,7 @@ def unit_placeholders(settings: Settings, release: str) -> dict[str, str]:
         "CONFIG": settings.storage.config,
         "METRICS_PORT": str(settings.monitor.metrics_port),
         "MONITOR_NETWORK": monitor_configuration.network(settings),
+        **door_configuration.placeholders(settings, secrets),
     }
 
 
@@ -205,7 +209,8 @@ def template_text(settings: Settings, service: str, template: str) -> str:
     """A service's configuration file, all but its secrets."""
     loaded = render.environment().get_template(f"services/{template}")
     services = enabled(settings)
-    return loaded.render(service=services[service], services=services, settings=settings)
+    door = f"{gateway(settings)}:{settings.updates.port}"
+    return loaded.render(service=services[service], services=services, settings=settings, door=door)
 
 
 def daemon_json(settings: Settings, existing: dict[str, Any]) -> str:
@@ -265,7 +270,7 @@ def build(
     )
     entries = [
         *programs(
-            unit_placeholders(settings, release),
+            unit_placeholders(settings, release, config["secrets"]),
             vpn_configuration.unwanted_units(settings)
             | monitor_configuration.unwanted_units(settings),
         ),

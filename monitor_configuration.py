@@ -51,11 +51,12 @@ def network(settings: Settings) -> str:
     return LOOPBACK if settings.monitor.metrics_port else NO_NETWORK
 
 
-def account(settings: Settings, state: str) -> dict[str, Any] | None:
-    """The system account as remote/account.py takes it; None where there is nothing to watch."""
+def accounts(settings: Settings, state: str) -> list[dict[str, Any]]:
+    """The system account as remote/account.py takes it; none where there is nothing to watch."""
     if not watches(settings):
-        return None
-    return {"user": ACCOUNT, "comment": COMMENT, "directory": f"{state}/{DIRECTORY}"}
+        return []
+    directory = f"{state}/{DIRECTORY}"
+    return [{"user": ACCOUNT, "comment": COMMENT, "directory": directory, "mode": "0750"}]
 
 
 def sockets(table: dict[str, Any]) -> dict[str, dict[str, str]]:

@@ -17,6 +17,8 @@ from shared import plan
 # What a program file or a wheel is called is no news; that there are some is.
 PROGRAM_PARTS = ("/lib/", "/wheels/", "/templates/", "/bin/", "/venv")
 VALUES = ("host", "paths", "network", "docker", "notify", "limits", "updates")
+# What follows from other settings, and is told there.
+UNTOLD = {"updates.account", "updates.allowed", "updates.inbox", "updates.wud"}
 # Replaced by another file, so that a container which mounts it is made anew.
 REPLACED = {"absent", "missing", "differs", "stale copy"}
 
@@ -117,7 +119,7 @@ def values(recorded: Config, wanted: Config) -> Iterator[Line]:
     for table in VALUES:
         old, new = recorded.get(table, {}), wanted.get(table, {})
         for key in sorted(old.keys() | new.keys()):
-            if old.get(key) != new.get(key):
+            if old.get(key) != new.get(key) and f"{table}.{key}" not in UNTOLD:
                 before, after = (repr(one.get(key, "unset")) for one in (old, new))
                 yield Line("value", f"{table}.{key}", f"{before} -> {after}")
 

@@ -20,5 +20,10 @@ HOST_SECRETS: dict[str, tuple[Secret, ...]] = {
     "notify": (Secret(name="token", origin="copy", source="ntfy/publish_token"),),
     "updater": (
         Secret(name="webhook_token", origin="copy", source="wud/webhook_token", kind="opaque"),
+        # What an app shows at the door when it has something to say (docs/notifications.md).
+        *(
+            Secret(name=f"hook_{name}", origin="copy", source=f"{name}/hook_token", kind="opaque")
+            for name in ("sonarr", "radarr", "unpackerr", "cross-seed", "seerr")
+        ),
     ),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service import DataMount, Health
+from service import DataMount, Health, Secret
 
 # What the start of a LinuxServer image needs: root -> usermod -> chown -> drop to PUID/PGID.
 LINUXSERVER = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID", "KILL")
@@ -10,6 +10,8 @@ LINUXSERVER = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID", "KILL")
 # a small machine with a large library that takes minutes, and to be rolled back meanwhile is worse.
 MIGRATES = 1800
 ALL_DATA = (DataMount(path="/data"),)
+# What an app shows at the host's door, where its webhook becomes a message on your phone.
+HOOK_TOKEN = Secret(name="hook_token", kind="opaque")
 UNVERIFIED_CAPABILITIES = "capability needs: keeps Docker's default set"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from catalog.common import (
     ALL_DATA,
+    HOOK_TOKEN,
     LINUXSERVER,
     MIGRATES,
     UNVERIFIED_CAPABILITIES,
@@ -11,6 +12,8 @@ from catalog.common import (
     wget,
 )
 from service import ConfigFile, DataMount, Health, Secret, Service
+
+API_KEY = Secret(name="api_key", kind="hex32")
 
 
 def arr(name: str, summary: str, image: str, tag: str, port: int, **more: object) -> Service:
@@ -28,7 +31,7 @@ def arr(name: str, summary: str, image: str, tag: str, port: int, **more: object
         "config_path": "/config",
         "databases": (f"{name}.db",),
         "state_exclude": ("logs", "logs.db", "MediaCover", "Backups"),
-        "secrets": (Secret(name="api_key", kind="hex32"),),
+        "secrets": (API_KEY,),
         "files": (ConfigFile(template="arr/config.xml", target="config.xml", seed=True),),
         # /ping probes the database and needs no key; a first start can take two minutes.
         "health": curl(f"http://127.0.0.1:{port}/ping", start_period=180),
@@ -139,6 +142,7 @@ DOWNLOADS = (
         "4.0.20",
         8989,
         data=ALL_DATA,
+        secrets=(API_KEY, HOOK_TOKEN),
     ),
     arr(
         "radarr",
@@ -147,6 +151,7 @@ DOWNLOADS = (
         "6.4.4",
         7878,
         data=ALL_DATA,
+        secrets=(API_KEY, HOOK_TOKEN),
     ),
     Service(
         name="bazarr",
@@ -206,7 +211,8 @@ DOWNLOADS = (
         state_exclude=("logs",),
         data=ALL_DATA,
         secrets=(
-            Secret(name="api_key", kind="hex32"),
+            API_KEY,
+            HOOK_TOKEN,
             Secret(name="qbittorrent_password", origin="copy", source="qbittorrent/web_password"),
         ),
         files=(ConfigFile(template="cross-seed/config.js", target="/config/config.js"),),
@@ -230,12 +236,19 @@ DOWNLOADS = (
             "UN_RADARR_0_URL": "http://localhost:7878",
             "UN_RADARR_0_API_KEY": "filepath:/run/secrets/radarr_api_key",
             "UN_RADARR_0_PATHS_0": "/data/torrents",
+            # The address holds a token, hence a file, and a name: it logs the address otherwise.
+            "UN_WEBHOOK_0_URL": "filepath:/run/secrets/webhook_url",
+            "UN_WEBHOOK_0_NAME": "notifications",
+            "UN_WEBHOOK_0_TEMPLATE": "notifiarr",
+            "UN_WEBHOOK_0_SILENT": "true",
         },
         data=ALL_DATA,
         secrets=(
             Secret(name="sonarr_api_key", origin="copy", source="sonarr/api_key", mounted=True),
             Secret(name="radarr_api_key", origin="copy", source="radarr/api_key", mounted=True),
+            HOOK_TOKEN,
         ),
+        files=(ConfigFile(template="unpackerr/webhook_url", target="/run/secrets/webhook_url"),),
         health=wget("http://127.0.0.1:5656/metrics"),
     ),
     arr(

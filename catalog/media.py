@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from catalog.common import LINUXSERVER, MIGRATES, UNVERIFIED_CAPABILITIES, curl, wget
+from catalog.common import (
+    HOOK_TOKEN,
+    LINUXSERVER,
+    MIGRATES,
+    UNVERIFIED_CAPABILITIES,
+    curl,
+    wget,
+)
 from service import DataMount, Health, Service
 
 MEDIA = (
@@ -76,6 +83,7 @@ MEDIA = (
         config_path="/app/config",
         databases=("db/db.sqlite3",),
         state_exclude=("cache", "logs"),
+        secrets=(HOOK_TOKEN,),
         # /api/v1/status asks GitHub for updates and is slow or 500 offline.
         health=wget("http://127.0.0.1:5055/api/v1/settings/public", start_period=120),
         memory=1024,

@@ -133,6 +133,10 @@ OPS = (
             "DOCKER_SOCK": "tcp://socket-proxy-heal:2375",
             "AUTOHEAL_CONTAINER_LABEL": "autoheal",
             "AUTOHEAL_INTERVAL": "5",
+            # It can hold no token: the door knows it by its address. It only wakes the keeper,
+            # which tells what happened (docs/notifications.md).
+            "WEBHOOK_URL": "http://{gateway}:{updates_port}/hooks/notify/autoheal",
+            "WEBHOOK_JSON_KEY": "text",
         },
         health=Health(),
         stop_grace=10,

@@ -105,7 +105,7 @@ def message(host: Host, since: float, priority: int = 5) -> str:
 def forget_messages(host: Host) -> None:
     """Messages of an earlier case would hold those of the next back: storms are folded."""
     units = "mediastack-notify.path mediastack-notify.service"
-    forget = "rm -f /var/lib/mediastack/spool/sender.json"
+    forget = "rm -f /var/lib/mediastack/spool/windows.jsonl"
     box.run(host, f"systemctl stop {units}; {forget}; systemctl start mediastack-notify.path")
 
 

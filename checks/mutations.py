@@ -10,6 +10,7 @@ from __future__ import annotations
 import shlex
 from typing import Any, NamedTuple
 
+import door_configuration
 from checks import runtime
 
 NETWORK = "check-drift"
@@ -17,7 +18,11 @@ PROGRAMS = ("/opt/mediastack/bin/", "/opt/mediastack/lib/")
 EXTRA = "/opt/mediastack/lib/mediastack/no_longer_wanted.py"
 RECORD = "/var/lib/mediastack/managed.json"
 # Held, or the one that stops every container when it is stopped.
-UNITS_LEFT_ALONE = (*runtime.MENDERS.split(), runtime.DOOR, "mediastack-shutdown.service")
+UNITS_LEFT_ALONE = (
+    *(*runtime.MENDERS.split(), runtime.DOOR, "mediastack-shutdown.service"),
+    # One stops with the other.
+    *(door_configuration.SOCKET, door_configuration.SERVICE),
+)
 
 
 class Mutation(NamedTuple):

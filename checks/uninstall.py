@@ -13,6 +13,7 @@ import re
 from typing import Any
 
 import monitor_configuration
+import update_configuration
 from checks import box, ground, runtime
 from checks.framework import Break, Context
 from sandbox import lifecycle
@@ -129,8 +130,9 @@ def compare(context: Context, before: dict[str, Any], said: list[str]) -> None:
     for one in unexplained(differences(before, after), said):
         context.violation(f"not as before and not named: {one}")
     # Packages that go leave accounts, so /etc/passwd as a whole says nothing.
-    if box.succeeds(host, f"getent passwd {monitor_configuration.ACCOUNT}"):
-        context.violation(f"the account {monitor_configuration.ACCOUNT} is left")
+    for account in (monitor_configuration.ACCOUNT, update_configuration.ACCOUNT):
+        if box.succeeds(host, f"getent passwd {account}"):
+            context.violation(f"the account {account} is left")
     for path in (p for line in said for p in line.split(", ") if p.startswith("/")):
         if not box.succeeds(host, f"test -e '{path}'"):
             context.violation(f"it said that {path} stays, and it is gone")

@@ -161,12 +161,12 @@ def settings(text: str, services: dict[str, dict[str, Any]]) -> str:
     return tomli_w.dumps(found)
 
 
-def deploy(context: Context, sources: Path) -> None:
+def deploy(context: Context, sources: Path, subject: Subject = OWN) -> None:
     """Deploy this house and wait until the own service is healthy."""
     done = box.deploy(context.box, sources=sources)
     if done.failed:
-        raise CheckError(f"the deploy with {OWN.name} failed: {done.failed}")
-    wait_until_healthy(context, OWN)
+        raise CheckError(f"the deploy with {subject.name} failed: {done.failed}")
+    wait_until_healthy(context, subject)
 
 
 def wait_until_healthy(

@@ -96,6 +96,9 @@ notify = {
     "server": "",
     # The topic to subscribe to; on a public server whoever guesses it can read along.
     "topic": "mediastack",
+    # When your phone stays silent, such as "22:00-07:00" (host.timezone); empty: never. What is
+    # urgent (priority 4 and 5) comes through, the rest in the morning.
+    "quiet_hours": "",
 }
 
 limits = {

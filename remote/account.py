@@ -1,8 +1,8 @@
 """The account that owns media and application state: one user, one group, fixed numbers.
 
-Beside it, where there is something to watch, a system account of one program ("system" in the
-specification: {"user", "comment", "directory"}): any number, no login, no group but its own, and
-one directory that belongs to it. Its comment says that it is ours.
+Beside it system accounts of one program each ("system" in the specification, a list of {"user",
+"comment", "directory", "mode"}): any number, no login, no group but its own, and one directory that
+belongs to it. Its comment says that it is ours.
 """
 
 import contextlib
@@ -14,7 +14,8 @@ import subprocess
 from typing import Any
 
 NO_LOGIN = "/usr/sbin/nologin"
-DIRECTORY_MODE = 0o750
+# No program of ours makes directories in those of its own directory.
+DEPTH = 1
 # What a check says and apply goes by.
 FOREIGN, SHELL, MEMBER = "is somebody else's", "has the shell", "is in the group"
 LOCKS = tuple(f"/etc/{name}.lock" for name in ("passwd", "shadow", "group", "gshadow"))
@@ -45,8 +46,7 @@ def check(spec: "dict[str, Any]") -> "list[dict[str, str]]":
         pwd.getpwuid(spec["uid"])
     except KeyError:
         found.append({"path": f"user {spec['user']}", "problem": "absent"})
-    system = spec.get("system")
-    return found + (check_system(system) if system else [])
+    return found + [one for system in spec.get("system") or () for one in check_system(system)]
 
 
 def check_system(system: "dict[str, str]") -> "list[dict[str, str]]":
@@ -65,23 +65,23 @@ def check_system(system: "dict[str, str]") -> "list[dict[str, str]]":
     for one in grp.getgrall():
         if user in one.gr_mem:
             found.append({"path": f"user {user}", "problem": f"{MEMBER} {one.gr_name}"})
-    if problem := directory_problem(directory, entry.pw_uid, entry.pw_gid):
+    if problem := directory_problem(system, entry.pw_uid, entry.pw_gid):
         found.append({"path": directory, "problem": problem})
     return found
 
 
-def directory_problem(path: str, uid: int, gid: int) -> str:
+def directory_problem(system: "dict[str, str]", uid: int, gid: int) -> str:
     """What is wrong with the account's directory, "" for nothing."""
     try:
-        seen = os.lstat(path)
+        seen = os.lstat(system["directory"])
     except (FileNotFoundError, NotADirectoryError):
         return "absent"
     if not stat.S_ISDIR(seen.st_mode):
         return "is not a directory"
     if (seen.st_uid, seen.st_gid) != (uid, gid):
         return f"owner {seen.st_uid}:{seen.st_gid} instead of {uid}:{gid}"
-    mode = stat.S_IMODE(seen.st_mode)
-    return f"mode {mode:04o} instead of {DIRECTORY_MODE:04o}" if mode != DIRECTORY_MODE else ""
+    mode = f"{stat.S_IMODE(seen.st_mode):04o}"
+    return f"mode {mode} instead of {system['mode']}" if mode != system["mode"] else ""
 
 
 def refuse_taken_name(kind: str, name: str, number: int) -> None:
@@ -101,7 +101,7 @@ def refuse_taken_name(kind: str, name: str, number: int) -> None:
 def apply(spec: "dict[str, Any]") -> "list[str]":
     """Create what is absent. No login, no home: it only owns files."""
     done = []
-    problems = check({**spec, "system": None})
+    problems = check({**spec, "system": []})
     if problems:
         remove_stale_locks()
     for one in problems:
@@ -115,7 +115,7 @@ def apply(spec: "dict[str, Any]") -> "list[str]":
             command += ["--shell", NO_LOGIN, spec["user"]]
         subprocess.run(command, check=True)
         done.append(one["path"])
-    return done + (apply_system(spec["system"]) if spec.get("system") else [])
+    return done + [one for system in spec.get("system") or () for one in apply_system(system)]
 
 
 def apply_system(system: "dict[str, str]") -> "list[str]":
@@ -128,8 +128,8 @@ def apply_system(system: "dict[str, str]") -> "list[str]":
         subprocess.run(mending(system, one["problem"]), check=True)
     entry = pwd.getpwnam(user)
     done = [one["path"] for one in problems]
-    if directory_problem(directory, entry.pw_uid, entry.pw_gid):
-        own_directory(directory, entry.pw_uid, entry.pw_gid)
+    if directory_problem(system, entry.pw_uid, entry.pw_gid):
+        own_directory(directory, int(system["mode"], 8), entry.pw_uid, entry.pw_gid)
         done.append(directory)
     return done
 
@@ -153,18 +153,31 @@ def mending(system: "dict[str, str]", problem: str) -> "list[str]":
     return [*command, "--no-create-home", "--home-dir", "/nonexistent", "--shell", NO_LOGIN, user]
 
 
-def own_directory(path: str, uid: int, gid: int) -> None:
+def own_directory(path: str, mode: int, uid: int, gid: int) -> None:
     """Make the directory the account's, with what is in it: its number may be another than when
     that was written. No link is followed, and a file with a second name is nobody's to give."""
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, 0o700)
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        for name in os.listdir(descriptor):
-            seen = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-            if stat.S_ISREG(seen.st_mode) and seen.st_nlink == 1:
-                os.chown(name, uid, gid, dir_fd=descriptor, follow_symlinks=False)
+        own_inside(descriptor, uid, gid, DEPTH)
         os.fchown(descriptor, uid, gid)
-        os.fchmod(descriptor, DIRECTORY_MODE)
+        os.fchmod(descriptor, mode)
     finally:
         os.close(descriptor)
+
+
+def own_inside(directory: int, uid: int, gid: int, depth: int) -> None:
+    """The same for what is in an open directory, so deep."""
+    for name in os.listdir(directory):
+        seen = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        if stat.S_ISREG(seen.st_mode) and seen.st_nlink == 1:
+            os.chown(name, uid, gid, dir_fd=directory, follow_symlinks=False)
+        elif stat.S_ISDIR(seen.st_mode) and depth:
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+            inner = os.open(name, flags, dir_fd=directory)
+            try:
+                own_inside(inner, uid, gid, depth - 1)
+                os.fchown(inner, uid, gid)
+            finally:
+                os.close(inner)

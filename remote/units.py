@@ -1,14 +1,18 @@
 """Our systemd units: enabled, active, and running the programs that are installed now.
 
 Whether a daemon must be restarted is read from the process: its environment carries the release
-it was started from. A socket has no process: there it is the file system that says whether the
-door is where it should be, and whose. Units of ours that left the table are disabled and stopped.
+it was started from, and what systemd gave it to read is compared with what it would be given now. A
+socket has no process: there it is the file system, or the kernel's table of listeners, that says
+whether the door is where it should be, and whose. Units of ours that left the table are disabled
+and stopped.
 """
 
 import glob
 import os
 import pwd
+import socket
 import stat
+import struct
 import subprocess
 from typing import Any
 
@@ -16,6 +20,8 @@ PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,MainPID"
 UNIT_DIRECTORY = "/etc/systemd/system"
 SOCKET_MODE = 0o600
 DOOR = "its door"
+CREDENTIALS = "/run/credentials"
+LISTENING = "0A"
 
 
 def show(names: "list[str]") -> "dict[str, dict[str, str]]":
@@ -63,6 +69,37 @@ def socket_problem(path: str, user: str) -> str:
     return ""
 
 
+def listener_problem(listens: str) -> str:
+    """What is wrong with the TCP door of an active socket unit ("address:port"), "" for nothing:
+    systemd goes on listening where it began, whatever its file says by now."""
+    address, _, port = listens.rpartition(":")
+    (number,) = struct.unpack("=I", socket.inet_aton(address))
+    wanted = f"{number:08X}:{int(port):04X}"
+    with open("/proc/net/tcp", encoding="ascii") as handle:
+        lines = [line.split() for line in handle]
+    if any(line[1] == wanted and line[3] == LISTENING for line in lines):
+        return ""
+    return f"{DOOR} {listens} is absent"
+
+
+def stale_credentials(unit: str, wanted: "dict[str, str] | None") -> bool:
+    """Whether a running unit was given another content, or other files, than it would be now;
+    `wanted` is {name: path}, None for a unit that is given none."""
+    if wanted is None:
+        return False
+    directory = f"{CREDENTIALS}/{unit}"
+    try:
+        if sorted(os.listdir(directory)) != sorted(wanted):
+            return True
+        for name, path in wanted.items():
+            with open(f"{directory}/{name}", "rb") as given, open(path, "rb") as kept:
+                if given.read() != kept.read():
+                    return True
+    except OSError:
+        return True
+    return False
+
+
 def leftovers(spec: "dict[str, Any]") -> "list[str]":
     """Enabled units with our prefix that the table does not name."""
     wanted = {unit["name"] for unit in spec["units"]} | set(spec["helpers"])
@@ -88,7 +125,11 @@ def check(spec: "dict[str, Any]") -> "list[dict[str, str]]":
             problems.append({"path": name, "problem": f"is {unit.get('ActiveState')}"})
         door = spec.get("sockets", {}).get(name)
         if door and unit.get("ActiveState") == "active":
-            problem = socket_problem(door["path"], door["user"])
+            problem = (
+                listener_problem(door["listens"])
+                if "listens" in door
+                else socket_problem(door["path"], door["user"])
+            )
             problems += [{"path": name, "problem": problem}] if problem else []
         pid = int(unit.get("MainPID", "0") or 0)
         if pid and running_release(pid) not in ("", spec["release"]):
@@ -97,6 +138,8 @@ def check(spec: "dict[str, Any]") -> "list[dict[str, str]]":
             wanted = spec.get("environment", {}).get(name, {})
             if any(running_with(pid, key) != value for key, value in wanted.items()):
                 problems.append({"path": name, "problem": "runs with other settings"})
+            elif stale_credentials(name, spec.get("credentials", {}).get(name)):
+                problems.append({"path": name, "problem": "runs with other secrets"})
     problems += [{"path": name, "problem": "no longer wanted"} for name in leftovers(spec)]
     return problems
 

@@ -27,6 +27,7 @@ from settings.values import (
     mirror,
     outbound_subnet,
     provider,
+    quiet_hours,
     registry,
     resolver,
     server,
@@ -117,6 +118,7 @@ class Notify(Strict):
         str,
         matches("[A-Za-z0-9_-]{1,64}", "no ntfy topic", "letters, digits, '-' and '_', up to 64"),
     ]
+    quiet_hours: Annotated[str, AfterValidator(quiet_hours)]
 
 
 class Limits(Strict):

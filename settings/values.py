@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
+import shared
 from settings.problems import nearest, shown
 from settings.vpn_providers import DNS_UPSTREAMS, PROVIDERS
 
@@ -181,6 +182,18 @@ def server(value: str) -> str:
             "(the token travels with each message), without a path or a password"
         )
     return value.rstrip("/")
+
+
+def quiet_hours(value: str) -> str:
+    """Return a span of time within a day as the host's sender reads it, or "" for none."""
+    if value:
+        try:
+            shared.quiet_hours.parse(value)
+        except ValueError:
+            raise ValueError(
+                f'is {shown(value)}, no span of time; fix: such as "22:00-07:00", or "" for none'
+            ) from None
+    return value
 
 
 def provider(value: str) -> str:

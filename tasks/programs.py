@@ -7,6 +7,7 @@ from typing import Any
 
 from pyinfra.api import deploy
 
+import door_configuration
 import monitor_configuration
 import operations
 from host_configuration import HELPER_UNITS, PROGRAM
@@ -62,7 +63,11 @@ def units(config: dict[str, Any]) -> None:
                 "units": config["units"],
                 "helpers": list(HELPER_UNITS),
                 "release": config["release"],
-                "sockets": monitor_configuration.sockets(config["monitor"]),
+                "sockets": {
+                    **monitor_configuration.sockets(config["monitor"]),
+                    **door_configuration.sockets(config),
+                },
+                "credentials": door_configuration.credentials(config["secrets"]),
                 "environment": monitor_configuration.environment(config["monitor"]),
             }
         ),

@@ -147,6 +147,12 @@ def of_making(expected: Expected, service: Service) -> Iterator[Fault]:
         yield Fault(kind, name, *remade(service, change), ((f"containers.{check}", name),), own)
     tag = f"docker tag {SLEEPER} by-hand:latest"
     plant, undo = remade(service, sleeping)
+    reference = f"$(docker inspect --format '{{{{.Config.Image}}}}' {name} | cut -d@ -f1)"
+    image = f"$(docker inspect --format '{{{{.Image}}}}' {name})"
+    yield Fault(
+        "image without its tag", name, f"docker tag {SLEEPER} {reference}",
+        f"docker tag {image} {reference}", (("containers.image", name),), own,
+    )  # fmt: skip
     yield Fault("image replaced", name, f"{tag}; {plant}", undo,
                 (("containers.image", name),), own)  # fmt: skip
     yield Fault(

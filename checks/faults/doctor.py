@@ -22,6 +22,7 @@ SAME = {
     "host.package": ("package",),
     "host.account": ("account",),
     "host.monitor": ("account", "socket", "file"),
+    "host.door": ("account", "file", "door"),
     "host.unit": ("unit", "release"),
     "host.helpers": ("unit",),
     "host.docker_configuration": ("docker-settings", "engine", "docker"),

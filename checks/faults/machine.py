@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import door_configuration
 from checks import runtime
 from checks.faults import Fault, edited, moved
 from checks.faults.files import DAEMON, PATH, RELOAD
@@ -13,6 +14,8 @@ from tests.smoke.expected import Expected
 # Held, or the one that stops every container when it is stopped.
 UNITS_LEFT_ALONE = (
     *(*runtime.MENDERS.split(), runtime.DOOR),
+    # One stops with the other, and both with them is the door's own check: of_door.
+    *(door_configuration.SOCKET, door_configuration.SERVICE),
     *("mediastack-shutdown.service", "docker.service"),
 )
 NEVER = "printf '[Timer]\\nOnCalendar=\\nOnCalendar=2001-01-01\\n'"
@@ -35,6 +38,7 @@ def faults(expected: Expected) -> Iterator[Fault]:
     gone = f"sed -i '/^[^:]*:[^:]*:{uid}:/d' /etc/passwd"
     yield Fault("account gone", str(uid), *edited("/etc/passwd", gone), (("host.account", ""),))
     yield from of_monitor(expected)
+    yield from of_door(expected)
     off = f"""sed -i 's/"live-restore": true/"live-restore": false/' {DAEMON}"""
     plant, undo = edited(DAEMON, f"{off}; systemctl reload docker")
     yield Fault("Docker's settings", DAEMON, plant, f"{undo}; systemctl reload docker",
@@ -97,6 +101,19 @@ def of_monitor(expected: Expected) -> Iterator[Fault]:
                 (("host.account", ""),))  # fmt: skip
     group = f"sed -i '/^docker:/s/$/{name}/' /etc/group"
     yield Fault("account in Docker's group", name, *edited("/etc/group", group), seen)
+
+
+def of_door(expected: Expected) -> Iterator[Fault]:
+    """Deliveries are others' to read; somebody else listens beside the door."""
+    table, seen = expected.config["updates"], (("host.door", ""),)
+    inbox, port = table["inbox"], table["port"]
+    yield Fault("inbox open", inbox, f"chmod 0755 {inbox}", f"chmod 0700 {inbox}", seen)
+    listen = f"exec python3 -m http.server --bind 127.0.0.9 {port}"
+    yield Fault(
+        "another door", str(port),
+        f"setsid sh -c '{listen}' </dev/null >/dev/null 2>&1 & echo $! >/run/smoke-door; sleep 1",
+        "kill $(cat /run/smoke-door)", seen,
+    )  # fmt: skip
 
 
 def of_data(expected: Expected) -> Iterator[Fault]:

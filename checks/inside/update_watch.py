@@ -169,6 +169,8 @@ def quiet_moment() -> None:
 
 def strike(what: str) -> "list[int]":
     """Do it; say whom it hit."""
+    if what == "nobody":
+        return []
     if what == "dockerd":
         quiet_moment()
         with open("/run/docker.pid", encoding="ascii") as handle:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from mediastack import compose, healing, journal, ledger, plan
+from mediastack import compose, healing, journal, ledger, leftovers, notify, plan
 from mediastack.docker_client import DockerError, NotReachable
 from mediastack.docker_engine import Engine
 
@@ -175,4 +175,8 @@ def _report(actor: str, act: plan.Action, started: float, cause: str) -> dict[st
     details = {"action": act["action"], "reason": act["reason"], "stack": act["stack"]}
     outcome = f"{act['action']} failed" if cause else DONE[act["action"]]
     record(actor, service, outcome, started=started, cause=cause or act["reason"], details=details)
+    if act["reason"] == leftovers.LEFTOVER and not cause:
+        title = f"{service} was put right"
+        text = f"A container {leftovers.LEFTOVER} was {outcome}. Nothing is to be done."
+        notify.send(service, title, text, priority=2, tags=("broom",), key=title)
     return {service: cause} if cause else {}

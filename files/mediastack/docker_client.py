@@ -117,6 +117,11 @@ class Docker:
         not (an image built or imported here has none)."""
         return digest_of(reference, self.images([reference])[reference])
 
+    def tag(self, image: str, repository: str, tag: str) -> None:
+        """Give an image one more name. Raise DockerError when it is not here."""
+        with self._client(reading=False) as client:
+            client.tag(image, repository, tag, force=True)
+
     def start(self, name: str) -> None:
         """Start an existing container; fine when it runs already. Raise DockerError."""
         with self._client(reading=False) as client:
@@ -268,6 +273,12 @@ def digest_of(reference: str, image: Mapping[str, Any] | None) -> str:
     return ""
 
 
+def has_its_tag(reference: str, image: Mapping[str, Any]) -> bool:
+    """Return whether this image (as inspected) is known here under the reference's own tag."""
+    wanted = (_repository(reference), _tag(reference))
+    return any((_repository(one), _tag(one)) == wanted for one in image.get("RepoTags") or [])
+
+
 def await_end(docker: Engine, name: str, timeout_seconds: float) -> int:
     """Return a container's exit code when it has ended. Raise DockerError when it is late or gone,
     NotReachable."""
@@ -287,3 +298,8 @@ def _repository(reference: str) -> str:
     head, slash, last = name.rpartition("/")
     name = head + slash + last.partition(":")[0]
     return name.removeprefix("docker.io/").removeprefix("library/")
+
+
+def _tag(reference: str) -> str:
+    """registry:5000/a/b:tag@digest -> tag"""
+    return reference.partition("@")[0].rpartition("/")[2].partition(":")[2]

@@ -79,6 +79,11 @@ class DockerSocket:
         """Return "sha256:…" under which this host pulled exactly this repository, or ""."""
         return docker_client.digest_of(reference, self.images([reference])[reference])
 
+    def tag(self, image: str, repository: str, tag: str) -> None:
+        """Give an image one more name. Raise DockerError when it is not here."""
+        path = f"/images/{urllib.parse.quote(image, safe='/:@')}/tag"
+        self._wire.ask("POST", path, {"repo": repository, "tag": tag}, reading=False)
+
     def start(self, name: str) -> None:
         """Start an existing container; fine when it runs already. Raise DockerError."""
         self._wire.ask("POST", f"/containers/{_quoted(name)}/start", reading=False)

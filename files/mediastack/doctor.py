@@ -18,6 +18,7 @@ from mediastack import (
     doctor_checks_containers,
     doctor_checks_files,
     doctor_checks_host,
+    doctor_door,
     doctor_doors,
     doctor_facts,
     doctor_machine,
@@ -40,6 +41,7 @@ CHECKS: tuple[Check, ...] = (
     *doctor_wall.CHECKS,
     *doctor_monitor.CHECKS,
     *doctor_updates.CHECKS,
+    *doctor_door.CHECKS,
 )
 NOTIFY_LIMIT = 12
 

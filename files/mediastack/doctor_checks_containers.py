@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from mediastack import status
+from mediastack import docker_client, status
 from mediastack.doctor_checks import DEPLOY, Check, Finding, judge
 
 Config = Mapping[str, Any]
@@ -64,15 +64,24 @@ def configuration(config: Config, facts: Facts) -> list[Finding]:
 
 
 def image(config: Config, facts: Facts) -> list[Finding]:
-    """Every running container runs the image that the image lock (or the catalog) names."""
+    """Every running container runs the image that the image lock (or the catalog) names, and What's
+    Up Docker sees it: one that is to be updated has its tag on this host."""
     findings = []
     for service, entry, container in _running(config, facts):
         if service in facts["observation"].get("refused", {}):
             continue  # told as its configuration
         wanted = facts["observation"]["images"].get(service, entry["image"])
         have = container["image"]
-        problem = "" if have == wanted else f"runs {have} instead of {wanted}"
-        findings.append(judge("image", service, problem, _manage(entry, "up", service)))
+        if have != wanted:
+            problem = f"runs {have} instead of {wanted}"
+            findings.append(judge("image", service, problem, _manage(entry, "up", service)))
+            continue
+        found = facts["images"].get(wanted)
+        watched = found is not None and entry.get("updates") != "pinned"
+        nameless = watched and not docker_client.has_its_tag(wanted, found)
+        problem = "has an image without its tag, whose updates nobody sees" if nameless else ""
+        fix = f"docker tag {wanted} {wanted.partition('@')[0]}"
+        findings.append(judge("image", service, problem, fix))
     return findings
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from mediastack import (
     clock,
+    doctor_door,
     doctor_doors,
     doctor_machine,
     doctor_made,
@@ -78,6 +79,7 @@ def gather(
         spool_oldest_seconds=doctor_probes.spool_age(config, now()),
         monitor=doctor_monitor.gather(config),
         updates=doctor_updates.gather(config),
+        door=doctor_door.gather(config, run, proc),
         wrong_secrets={},
         made={},
         doors={},
@@ -108,22 +110,25 @@ def wrong_secrets(config: dict[str, Any]) -> dict[str, str]:
 
 def docker_facts(config: Mapping[str, Any], docker: Docker, run: Run, proc: str) -> Facts:
     """Return "docker_error" and "state_error" ("" when all is well), "info" (docker info),
-    "observation", "image_lock", "inspected" ({name: inspect}), "networks"; empty while Docker is
-    away."""
+    "observation", "images" ({reference: inspect}), "image_lock", "inspected" ({name: inspect}),
+    "networks"; empty while Docker is away."""
     facts: Facts = {
         "docker_error": "",
         "state_error": "",
         "info": {},
         "observation": None,
+        "images": {},
         "image_lock": {},
         "inspected": {},
         "networks": [],
     }
     try:
+        observation = observe.observe(config, docker, proc)
         return facts | {
             "info": parsed(run(("docker", "info", "--format", "{{json .}}"))),
             "image_lock": image_lock.read(),
-            "observation": observe.observe(config, docker, proc),
+            "observation": observation,
+            "images": docker.images(observation["images"].values()),
             "inspected": {entry["Name"].lstrip("/"): entry for entry in docker.containers()},
             "networks": docker.networks(),
         }

@@ -34,14 +34,15 @@ def gather(config: Config) -> dict[str, Any]:
     if not table:
         return {}
     return {
-        "account": _account(table["account"]),
-        "directory": _look(table["directory"]),
-        "socket": _look(table["socket"]),
+        "account": account_of(table["account"]),
+        "directory": look(table["directory"]),
+        "socket": look(table["socket"]),
         "paused": report.paused(report.read(config)),
     }
 
 
-def _account(name: str) -> dict[str, Any] | None:
+def account_of(name: str) -> dict[str, Any] | None:
+    """Return what the system says of an account, None without it."""
     with contextlib.suppress(KeyError):
         entry = pwd.getpwnam(name)
         others = [one.gr_name for one in grp.getgrall() if name in one.gr_mem]
@@ -50,7 +51,8 @@ def _account(name: str) -> dict[str, Any] | None:
     return None
 
 
-def _look(path: str) -> dict[str, Any] | None:
+def look(path: str) -> dict[str, Any] | None:
+    """Return what is at a path, None for nothing."""
     with contextlib.suppress(OSError):
         seen = os.lstat(path)
         kinds = {stat.S_IFDIR: "directory", stat.S_IFSOCK: "socket"}
@@ -64,16 +66,19 @@ def account(config: Config, facts: Facts) -> list[Finding]:
     found = facts["monitor"]
     if not found:
         return []
-    entry, problem = found["account"], ""
-    if entry is None:
-        problem = "does not exist"
-    elif entry["uid"] == 0:
-        problem = "is root"
-    elif entry["shell"] not in NO_LOGIN:
-        problem = f"can log in ({entry['shell']})"
-    elif entry["groups"]:
-        problem = f"is in the group {', '.join(entry['groups'])}"
+    problem = account_problem(found["account"])
     return [judge("account", config["monitor"]["account"], problem, DEPLOY)]
+
+
+def account_problem(entry: Mapping[str, Any] | None) -> str:
+    """Return what an account of a program of ours may not be, "" when all is well."""
+    if entry is None:
+        return "does not exist"
+    if entry["uid"] == 0:
+        return "is root"
+    if entry["shell"] not in NO_LOGIN:
+        return f"can log in ({entry['shell']})"
+    return f"is in the group {', '.join(entry['groups'])}" if entry["groups"] else ""
 
 
 def directory(config: Config, facts: Facts) -> list[Finding]:
@@ -91,17 +96,23 @@ def _owned(config: Config, facts: Facts, check: str, what: str, mode: int) -> li
     found = facts["monitor"]
     if not found:
         return []
-    # 0 where there is no account: then that is what is wrong, and said once.
-    seen, uid, problem = found[what], (found["account"] or {}).get("uid", 0), ""
-    if seen is None:
-        problem = "is missing"
-    elif seen["kind"] != what:
-        problem = f"is no {what}"
-    elif seen["mode"] != mode:
-        problem = f"has mode {seen['mode']:04o} instead of {mode:04o}"
-    elif uid and seen["uid"] != uid:
-        problem = f"belongs to uid {seen['uid']} instead of {uid}"
+    problem = owned_problem(found[what], found["account"], what, mode)
     return [judge(check, config["monitor"][what], problem, DEPLOY)]
+
+
+def owned_problem(
+    seen: Mapping[str, Any] | None, entry: Mapping[str, Any] | None, kind: str, mode: int
+) -> str:
+    """Return what is wrong with something that an account owns, "" for nothing."""
+    # 0 where there is no account: then that is what is wrong, and said once.
+    uid = (entry or {}).get("uid", 0)
+    if seen is None:
+        return "is missing"
+    if seen["kind"] != kind:
+        return f"is no {kind}"
+    if seen["mode"] != mode:
+        return f"has mode {seen['mode']:04o} instead of {mode:04o}"
+    return f"belongs to uid {seen['uid']} instead of {uid}" if uid and seen["uid"] != uid else ""
 
 
 def healing(config: Config, facts: Facts) -> list[Finding]:

@@ -3,15 +3,18 @@
 Images are fetched before anything is stopped, so that replacing a container costs a restart and not
 a download. What the lock knows is pulled by its digest; for a service it does not know, the digest
 that the tag had when it was pulled is recorded, and from then on the service runs exactly that. Cut
-off at any point, the next run finds what is missing by looking.
+off at any point, the next run finds what is missing by looking. Docker gives an image that comes by
+its digest no name, and What's Up Docker does not watch what has none: it gets its tag here.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from mediastack import compose, image_lock
+from mediastack import compose, docker_client, image_lock
+from mediastack.docker_client import DockerError
 from mediastack.docker_engine import Engine
 
 Pull = Callable[[dict[str, Any], str, list[str]], None]
@@ -47,7 +50,23 @@ def ensure(
         if digest := docker.image_digest(references[service]):
             image_lock.record(service, references[service], digest)
     image_lock.write_overrides(config)
+    name(docker, (references[service] for service in names if service not in failed))
     return failed
+
+
+def name(docker: Engine, references: Iterable[str]) -> None:
+    """Give the images that run by digest ("repo:tag@digest") their own tags on this host.
+
+    A tag that moved goes to the newer image, as a pull would do. Raise docker_client.NotReachable.
+    """
+    by_digest = [one for one in references if "@" in one]
+    for reference, image in docker.images(by_digest).items():
+        if image is not None and not docker_client.has_its_tag(reference, image):
+            try:
+                docker.tag(reference, *image_lock.split(reference))
+            except DockerError as error:
+                # It runs all the same; only its updates are not seen.
+                print(f"mediastack: {reference}: not named: {error}", file=sys.stderr)
 
 
 def _references(config: dict[str, Any], services: list[str]) -> dict[str, str]:

@@ -1,30 +1,43 @@
 """What the sender does next: pure, so that a simulation can try every order and every failure.
 
 The queue is a list of (name, message) in the order of sending. Messages of one subject leave in
-that order. Messages of one subject and key are folded into the newest, with a count; and when one
-of that key was delivered less than a storm window ago, the next waits for the window's end - unless
-a message of the same subject stands behind it that need not wait, for then the order matters more.
-A failed delivery is tried again after an exponential back-off: for its subject alone when the
-server refused this message, for all when the server is away or refuses everything.
+that order. Messages of one subject and key are one storm: they leave as the newest with a count,
+and not twice within a storm window. In quiet hours what is not urgent waits, and what came in then
+leaves afterwards as one message for each subject. When something of a subject may go while an
+earlier message of it has to wait, it takes that along (notify_message): so order, storm window and
+quiet hours all hold at once, and nothing urgent waits for any of them. A failed delivery is tried
+again after an exponential back-off: for its subject alone when the server refused this message, for
+all when the server is away or refuses one subject after another. Everything here is linear in the
+length of the queue: thousands may wait.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from mediastack import clock
+from mediastack import clock, notify_message, quiet_hours
+from mediastack.notify_message import Message, storm
+from mediastack.quiet_hours import URGENT, Hours
 
 STORM_WINDOW_SECONDS = 300.0
 FIRST_RETRY_SECONDS = 2.0
 LONGEST_RETRY_SECONDS = 120.0
+# So many subjects refused in a row: it is not the message.
+REFUSALS_OF_ALL = 3
+# In quiet hours one looks at the clock again after so long.
+QUIET_LOOK_SECONDS = 60.0
+# So many files of one storm become one file.
+FILES_OF_A_STORM = 16
 EVERYBODY = ""
 
-Message = dict[str, Any]
-Queue = list[tuple[str, Message]]
+Queue = Sequence[tuple[str, Message]]
+Entry = tuple[tuple[str, ...], Message]
 
 
 class State(NamedTuple):
-    """What the sender remembers: delivery times per storm (seconds), failures and retry times.
+    """What the sender remembers: delivery times per storm (seconds), failures and retry times, and
+    the subjects that were refused since the last delivery.
 
     Its dictionaries are never changed in place.
     """
@@ -32,10 +45,11 @@ class State(NamedTuple):
     delivered: dict[str, float] = {}
     failures: dict[str, int] = {}
     retry_at: dict[str, float] = {}
+    refused: frozenset[str] = frozenset()
 
 
 class Fold(NamedTuple):
-    """Replace the newest message by `message`, which stands for the `members` too; drop those."""
+    """Replace the file `name` by this message, which stands for `members` too; remove those."""
 
     name: str
     message: Message
@@ -43,153 +57,146 @@ class Fold(NamedTuple):
 
 
 class Send(NamedTuple):
-    """Deliver this message now."""
+    """Deliver this message, which stands for all these files."""
 
-    name: str
+    names: tuple[str, ...]
     message: Message
 
 
-class Wait(NamedTuple):
-    """Nothing to do for so long, unless something new comes in."""
+class Plan(NamedTuple):
+    """What to fold on the disk first, what to send in this order, and in how many seconds something
+    that has to wait may go (None: nothing waits)."""
 
-    seconds: float
-
-
-class Done(NamedTuple):
-    """The queue is empty."""
-
-
-Action = Fold | Send | Wait | Done
+    folds: tuple[Fold, ...]
+    sends: tuple[Send, ...]
+    wait: float | None
 
 
-def step(queue: Queue, state: State, now: float) -> tuple[Action, State]:
-    """Return the next action for this queue at `now` (seconds since the epoch)."""
-    state = _forget(state, now)
-    if not queue:
-        return Done(), state
-    for fold in _folds(queue):
-        return fold, state
+def plan(queue: Queue, state: State, now: float, hours: Hours | None = None) -> Plan:
+    """Return what there is to do for this queue at `now` (seconds since the epoch)."""
+    subjects: dict[str, list[Entry]] = {}
+    folds: list[Fold] = []
+    for names, message in _storms(queue):
+        subjects.setdefault(message["subject"], []).append((names, message))
+        if len(names) > FILES_OF_A_STORM:
+            whole = {**message, "members": list(names[:-1])}
+            folds.append(Fold(names[-1], whole, names[:-1]))
+    sends: list[Send] = []
     waits: list[float] = []
-    for subject in dict.fromkeys(message["subject"] for _, message in queue):
-        mine = [entry for entry in queue if entry[1]["subject"] == subject]
-        wait = max(_until_retry(state, subject, now), min(_held(m, state, now) for _, m in mine))
-        if wait <= 0:
-            return Send(*mine[0]), state
-        waits.append(wait)
-    return Wait(min(waits)), state
+    quiet = quiet_hours.within(hours, now)
+    for subject, entries in subjects.items():
+        if (retry := _until_retry(state, subject, now)) > 0:
+            waits.append(retry)
+            continue
+        held = [_held(message, state, now, quiet=quiet) for _, message in entries]
+        sends += _sends(entries, held, hours)
+        waits += [one for one in held if one > 0]
+    # What is urgent goes before a thousand others, and what came before it goes with it.
+    pressing = {one.message["subject"] for one in sends if _is_urgent(one.message)}
+    sends.sort(key=lambda one: (one.message["subject"] not in pressing, one.names[-1]))
+    return Plan(tuple(folds), tuple(sends), min(waits, default=None))
 
 
 def delivered(message: Message, state: State, now: float) -> State:
     """Return the state after a delivery: the storm window opens, back-offs are over."""
-    times = dict(state.delivered)
-    if message["key"]:
-        times[storm(message)] = now
+    times = {**state.delivered, name: now} if (name := storm(message)) else state.delivered
+    if not state.failures and not state.retry_at:
+        return State(times)
     cleared = (EVERYBODY, message["subject"])
     return State(times, _without(state.failures, cleared), _without(state.retry_at, cleared))
 
 
 def failed(message: Message, state: State, now: float, jitter: float, *, everybody: bool) -> State:
     """Return the state after a failed delivery; `jitter` is a random number from 0 to 1."""
-    whom = EVERYBODY if everybody else message["subject"]
+    refused = state.refused | {message["subject"]}
+    whom = message["subject"]
+    if everybody or len(refused) >= REFUSALS_OF_ALL:
+        whom = EVERYBODY
     count = state.failures.get(whom, 0)
     longest = min(FIRST_RETRY_SECONDS * 2 ** min(count, 20), LONGEST_RETRY_SECONDS)
     # Between half and all of it: senders of several hosts must not come back in step.
     retry_at = now + longest * (0.5 + jitter / 2)
     return State(
-        state.delivered, {**state.failures, whom: count + 1}, {**state.retry_at, whom: retry_at}
+        state.delivered,
+        {**state.failures, whom: count + 1},
+        {**state.retry_at, whom: retry_at},
+        refused,
     )
 
 
-def storm(message: Message) -> str:
-    """Return what identifies the storm a message belongs to."""
-    return f"{message['subject']}\n{message['key']}"
+def is_away(state: State, now: float) -> bool:
+    """Whether nobody's messages are to be tried now."""
+    return _until_retry(state, EVERYBODY, now) > 0
 
 
-def payload(message: Message, topic: str) -> dict[str, Any]:
-    """Return the JSON that ntfy's root URL takes (its docs/publish.md); longer text is cut.
-
-    ntfy turns more than 4096 bytes of message into an attachment.
-    """
-    text = str(message["message"])
-    if message["count"] > 1:
-        text += f"\n({message['count']} times since {message['first_time']})"
-    cut = text.encode()
-    if len(cut) > 4000:
-        text = cut[:3990].decode(errors="ignore") + " …"
+def recent(times: dict[str, float], now: float) -> dict[str, float]:
+    """Return the delivery times whose storm window is still open."""
     return {
-        "topic": topic,
-        "title": message["title"],
-        "message": text,
-        "priority": message["priority"],
-        "tags": message["tags"],
+        name: moment for name, moment in times.items() if 0 <= now - moment < STORM_WINDOW_SECONDS
     }
 
 
-def complete(entry: Any) -> Message:
-    """Return a spooled JSON value as a message with every field. Raise ValueError when it is none.
-
-    Files may come from an older release.
-    """
-    if not isinstance(entry, dict) or not isinstance(entry.get("message"), str):
-        raise ValueError("is no message")
-    time = _text(entry.get("time") or clock.timestamp(0))
-    return {
-        "time": time,
-        "subject": _text(entry.get("subject", "")),
-        "title": _text(entry.get("title", "")),
-        "message": _text(entry["message"]),
-        "priority": int(entry.get("priority", 3)),
-        "tags": [_text(tag) for tag in entry.get("tags") or []],
-        "key": _text(entry.get("key", "")),
-        "count": int(entry.get("count", 1)),
-        "first_time": _text(entry.get("first_time") or time),
-        "members": [str(name) for name in entry.get("members") or []],
-    }
-
-
-def _text(value: Any) -> str:
-    """A file name that is no UTF-8 must not stop the queue for good."""
-    return str(value).encode(errors="replace").decode()
-
-
-def _folds(queue: Queue) -> list[Fold]:
-    storms: dict[str, Queue] = {}
+def _storms(queue: Queue) -> Iterable[Entry]:
+    """The queue with each storm as one message, in the place of its newest."""
+    storms: dict[str, list[tuple[str, Message]]] = {}
     for name, message in queue:
-        if message["key"]:
-            storms.setdefault(storm(message), []).append((name, message))
-    folds = []
-    for entries in storms.values():
-        if len(entries) > 1:
-            name, newest = entries[-1]
-            whole = {
-                **newest,
-                "count": sum(message["count"] for _, message in entries),
-                "first_time": entries[0][1]["first_time"],
-                "priority": max(message["priority"] for _, message in entries),
-                "members": [member for member, _ in entries[:-1]],
-            }
-            folds.append(Fold(name, whole, tuple(whole["members"])))
-    return folds
+        # A name is no storm's name: those have a line break.
+        storms.setdefault(storm(message) or name, []).append((name, message))
+    entries = [
+        (tuple(name for name, _ in members), notify_message.folded([one for _, one in members]))
+        if len(members) > 1
+        else ((members[0][0],), members[0][1])
+        for members in storms.values()
+    ]
+    return sorted(entries, key=lambda entry: entry[0][-1])
 
 
-def _held(message: Message, state: State, now: float) -> float:
-    last = state.delivered.get(storm(message)) if message["key"] else None
-    return 0.0 if last is None else last + STORM_WINDOW_SECONDS - now
+def _sends(entries: list[Entry], held: list[float], hours: Hours | None) -> list[Send]:
+    """What may go of one subject; those before the last of them go along with one of them."""
+    free = [index for index, seconds in enumerate(held) if seconds <= 0]
+    sends: list[Send] = []
+    earlier: list[Entry] = []
+    for index in range(free[-1] + 1 if free else 0):
+        of_the_night = index < free[-1] and all(
+            _came_in_quiet(message, hours) for _, message in entries[index : index + 2]
+        )
+        if held[index] > 0 or of_the_night:
+            earlier.append(entries[index])
+            continue
+        names, message = entries[index]
+        along = tuple(name for earlier_names, _ in earlier for name in earlier_names)
+        whole = notify_message.taking_along(message, [one for _, one in earlier])
+        sends.append(Send((*along, *names), whole))
+        earlier = []
+    return sends
+
+
+def _held(message: Message, state: State, now: float, *, quiet: bool) -> float:
+    """For how many seconds it has to wait; 0 or less: not."""
+    last = state.delivered.get(name) if (name := storm(message)) else None
+    # A clock that was set back must not stretch a window.
+    within = last is not None and 0 <= now - last < STORM_WINDOW_SECONDS
+    window = last + STORM_WINDOW_SECONDS - now if last is not None and within else 0.0
+    return max(window, QUIET_LOOK_SECONDS if quiet and not _is_urgent(message) else 0.0)
+
+
+def _is_urgent(message: Message) -> bool:
+    return bool(message["priority"] >= URGENT or message["at_once"])
+
+
+def _came_in_quiet(message: Message, hours: Hours | None) -> bool:
+    if hours is None or _is_urgent(message):
+        return False
+    try:
+        return quiet_hours.within(hours, clock.seconds(message["time"]))
+    except ValueError:
+        return False
 
 
 def _until_retry(state: State, subject: str, now: float) -> float:
     latest = max(state.retry_at.get(whom, now) for whom in (EVERYBODY, subject))
     # A clock that was set back must not turn seconds into years.
     return 0.0 if latest - now > LONGEST_RETRY_SECONDS else latest - now
-
-
-def _forget(state: State, now: float) -> State:
-    recent = {
-        name: moment
-        for name, moment in state.delivered.items()
-        if 0 <= now - moment < STORM_WINDOW_SECONDS
-    }
-    return state._replace(delivered=recent)
 
 
 def _without(values: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:

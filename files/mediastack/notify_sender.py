@@ -1,15 +1,15 @@
 """Verb `notify-send`: delivers what is in the spool to ntfy, then ends.
 
 Activated by a systemd path unit while spool/new is not empty. Each turn looks at the spool, asks
-notify_queue for the next action and does it; nothing but the storm windows is remembered between
-runs. A message is removed only after ntfy has taken it, so a kill may deliver one twice but never
-loses one. What ntfy refuses for good (4xx) goes to spool/failed with the reason. After 15 minutes
-of failures the verb exits 1, so that systemd's restart and its log show that something is wrong.
+notify_queue for a plan and works on it for a moment; nothing but the storm windows is remembered
+between runs. A message is removed only after ntfy has taken it, so a kill may deliver one twice but
+never loses one. What leaves is masked first (known_secrets). What ntfy refuses for good (4xx) goes
+to spool/failed with the reason. After 15 minutes of failures the verb exits 1, so that systemd's
+restart and its log show that something is wrong.
 """
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import os
@@ -18,17 +18,29 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from mediastack import atomic, config, notify, notify_queue
-from mediastack.notify_queue import Done, Fold, Message, Queue, Send, State
+from mediastack import (
+    atomic,
+    config,
+    known_secrets,
+    notify,
+    notify_message,
+    notify_queue,
+    quiet_hours,
+)
+from mediastack.notify_message import Message
+from mediastack.notify_queue import Send, State
+from mediastack.notify_spool import Spool
+from mediastack.quiet_hours import Hours
 
 TIMEOUT_SECONDS = 10.0
 GIVE_UP_SECONDS = 900.0
 # How soon a message that comes in during a back-off is looked at.
 LONGEST_SLEEP_SECONDS = 2.0
-ABANDONED_SECONDS = 60.0
+# How soon one that comes in while thousands are delivered is looked at.
+PLAN_SECONDS = 1.0
 # The server means us, not the message: wrong or expired token, or too many messages.
 NOT_THE_MESSAGE = (401, 403, 429)
 
@@ -51,84 +63,109 @@ def main(arguments: list[str]) -> int:
     spool = notify.default_spool()
     notify.make_directories(spool)
     with atomic.exclusive(os.path.join(spool, "sender")):
-        return 0 if drain(spool, transport(config.load()["notify"])) else 1
+        settings = config.load()
+        zone = settings["host"].get("timezone", "")
+        hours = quiet_hours.of(settings["notify"].get("quiet_hours", ""), zone)
+        deliver = transport(settings["notify"], known_secrets.of_this_house())
+        return 0 if drain(spool, deliver, hours=hours) else 1
 
 
 def drain(
-    spool: str,
+    path: str,
     deliver: Transport,
     *,
+    hours: Hours | None = None,
     now: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
     jitter: Callable[[], float] = random.random,
 ) -> bool:
     """Deliver until the spool is empty; return False when 15 minutes brought only failures."""
-    _recover(spool, now())
-    state = State(delivered=_windows(spool))
+    spool = Spool(path, now())
+    state = State(delivered=spool.windows(now()))
     failing_since: float | None = None
     while True:
-        queue = scan(spool)
-        action, state = notify_queue.step(queue, state, now())
-        if isinstance(action, Done):
+        state = state._replace(delivered=notify_queue.recent(state.delivered, now()))
+        queue = spool.look()
+        if not queue:
             return True
-        if isinstance(action, Fold):
-            _fold(spool, action)
-        elif isinstance(action, Send):
-            result = deliver(action.message)
-            if result.kind == "ok":
-                failing_since = None
-                state = notify_queue.delivered(action.message, state, now())
-                # The window first: a kill in between repeats one message, else a whole storm.
-                atomic.write_json(f"{spool}/sender.json", state.delivered, mode=notify.FILE_MODE)
-                _remove(spool, action.name)
-            elif result.kind == "poison":
-                _give_up(spool, action.name, action.message, result.reason)
-            else:
-                failing_since = now() if failing_since is None else failing_since
-                state = notify_queue.failed(
-                    action.message, state, now(), jitter(), everybody=result.kind == "away"
-                )
-                print(f"mediastack: notify: not delivered: {result.reason}", file=sys.stderr)
-        else:
-            sleep(min(action.seconds, LONGEST_SLEEP_SECONDS))
+        plan = notify_queue.plan(queue, state, now(), hours)
+        for fold in plan.folds:
+            spool.fold(fold)
+        if plan.folds:
+            continue
+        if not plan.sends:
+            sleep(min(plan.wait or LONGEST_SLEEP_SECONDS, LONGEST_SLEEP_SECONDS))
+        started = now()
+        state, worked = _carry_out(spool, plan.sends, deliver, state, now, jitter)
+        failing_since = None if worked else failing_since
+        if state.refused and failing_since is None:
+            failing_since = started
         if failing_since is not None and now() - failing_since > GIVE_UP_SECONDS:
             return False
 
 
-def scan(spool: str) -> Queue:
-    """Return the waiting messages in order; what is no message goes to spool/failed."""
-    queue: Queue = []
-    for name in sorted(os.listdir(f"{spool}/new")):
-        # A half-written fold of a killed sender; its next fold sweeps it away.
-        if name.startswith("."):
-            _remove(spool, name)
+def _carry_out(
+    spool: Spool,
+    sends: Sequence[Send],
+    deliver: Transport,
+    state: State,
+    now: Callable[[], float],
+    jitter: Callable[[], float],
+) -> tuple[State, bool]:
+    """Deliver one after the other, for a moment: what has come in meanwhile may be urgent.
+
+    Return the state after it, and whether anything was delivered.
+    """
+    until = now() + PLAN_SECONDS
+    worked = False
+    failed: set[str] = set()
+    for send in sends:
+        if send.message["subject"] in failed:
             continue
-        try:
-            with open(f"{spool}/new/{name}", "rb") as stream:
-                text = stream.read()
-            queue.append((name, notify_queue.complete(json.loads(text))))
-        except (ValueError, TypeError) as error:
-            _give_up(spool, name, {"text": repr(text)}, f"unreadable: {error}")
-    members = {member for _, message in queue for member in message["members"]}
-    # A kill between writing a fold and removing what it stands for must not count anything twice.
-    for name in members:
-        _remove(spool, name)
-    return [entry for entry in queue if entry[0] not in members]
+        result = deliver(send.message)
+        if result.kind == "ok":
+            state = notify_queue.delivered(send.message, state, now())
+            # The window first: a kill in between repeats one message, else a whole storm.
+            spool.delivered(send.message, state.delivered, now())
+            spool.remove(send.names)
+            worked = True
+        elif result.kind == "poison":
+            spool.give_up(send.names, send.message, result.reason)
+        else:
+            print(f"mediastack: notify: not delivered: {result.reason}", file=sys.stderr)
+            everybody = result.kind == "away"
+            state = notify_queue.failed(send.message, state, now(), jitter(), everybody=everybody)
+            failed.add(send.message["subject"])
+        if notify_queue.is_away(state, now()) or now() >= until:
+            break
+    return state, worked
 
 
-def transport(settings: dict[str, Any]) -> Transport:
+def transport(settings: dict[str, Any], mask: Callable[[str], str]) -> Transport:
     """Return how messages leave this house by [notify]; without a url, into the journal."""
     url, topic = settings.get("url", ""), settings.get("topic", "")
 
     def journal(message: Message) -> Result:
-        print(f"notify: [{message['subject']}] {message['title']}: {message['message']}")
+        masked = masked_payload(message, topic, mask)
+        print(f"notify: [{message['subject']}] {masked['title']}: {masked['message']}")
         return Result("ok")
 
     def publish(message: Message) -> Result:
-        body = json.dumps(notify_queue.payload(message, topic)).encode()
+        body = json.dumps(masked_payload(message, topic, mask)).encode()
         return post(url, body, _token(settings.get("token_file", "")))
 
     return publish if url else journal
+
+
+def masked_payload(message: Message, topic: str, mask: Callable[[str], str]) -> dict[str, Any]:
+    """Return what ntfy is sent of a message. Masked before it is cut: half a secret is one too."""
+
+    def masked(one: Message) -> Message:
+        texts = {name: mask(one[name]) for name in ("title", "message")}
+        lists = {name: [mask(text) for text in one[name]] for name in ("tags", "also")}
+        return {**one, **texts, **lists, "before": [masked(more) for more in one["before"]]}
+
+    return notify_message.payload(masked(message), topic)
 
 
 def post(url: str, body: bytes, token: str) -> Result:
@@ -169,40 +206,3 @@ def _token(path: str) -> str:
             return stream.read().strip()
     except FileNotFoundError:
         return ""
-
-
-def _fold(spool: str, fold: Fold) -> None:
-    data = json.dumps(fold.message).encode()
-    atomic.write(f"{spool}/new/{fold.name}", data, mode=notify.FILE_MODE)
-    for member in fold.members:
-        _remove(spool, member)
-
-
-def _give_up(spool: str, name: str, message: Any, reason: str) -> None:
-    print(f"mediastack: notify: {spool}/failed/{name}: {reason}", file=sys.stderr)
-    value = {"reason": reason, "message": message}
-    atomic.write_json(f"{spool}/failed/{name}", value, mode=notify.FILE_MODE)
-    _remove(spool, name)
-
-
-def _remove(spool: str, name: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(f"{spool}/new/{name}")
-
-
-def _windows(spool: str) -> dict[str, float]:
-    found = atomic.read_json(f"{spool}/sender.json", {})
-    return {key: float(at) for key, at in found.items() if isinstance(at, (int, float))}
-
-
-def _recover(spool: str, now: float) -> None:
-    """Take over what a killed program had written whole but not yet handed in."""
-    notify.make_directories(spool)
-    for entry in list(os.scandir(os.path.join(spool, "tmp"))):
-        with contextlib.suppress(FileNotFoundError):
-            if abs(now - entry.stat().st_mtime) < ABANDONED_SECONDS:
-                continue
-            if entry.name.startswith("."):
-                os.unlink(entry.path)
-            else:
-                os.rename(entry.path, f"{spool}/new/{entry.name}")

@@ -107,6 +107,15 @@ def read(path: str) -> str:
         return ""
 
 
+def door_answers(host: str, port: int, questions: "dict[str, int]") -> "dict[str, int | str]":
+    """What the updater's door says to each question ("METHOD path"): an HTTP status, or why not."""
+    asked = {question: question.partition(" ") for question in questions}
+    return {
+        question: web_answer(f"http://{host}:{port}{path}", method)
+        for question, (method, _, path) in asked.items()
+    }
+
+
 def web_answer(url: str, method: str = "GET") -> "int | str":
     """The HTTP status of a URL, or why there is none."""
     parts = urllib.parse.urlsplit(url.replace("NO-CONTAINER", NO_CONTAINER))

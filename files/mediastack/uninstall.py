@@ -28,8 +28,12 @@ LOCK_SECONDS = 120
 TIMEOUT_SECONDS = 900
 # Length of the name of a volume that nobody named.
 ANONYMOUS = 64
-# As the deploy made the monitor's account (monitor_configuration.py).
-COMMENT = "Homelab Media Stack monitor"
+# As the deploy made the accounts of our programs (monitor_configuration, update_configuration):
+# name, its own directory below the state, and the comment that says that it is ours.
+ACCOUNTS = (
+    ("mediastack-monitor", "monitor", "Homelab Media Stack monitor"),
+    ("mediastack-updater", "inbox", "Homelab Media Stack updater"),
+)
 PASSWD_FIELDS, PASSWD_COMMENT = 7, 4
 
 
@@ -101,18 +105,17 @@ def look(settings: Mapping[str, Any]) -> dict[str, Any]:
         "before": before,
         "media": any(files for _, _, files in os.walk(paths["data"]) if _not_only_ours(files)),
         "installed": [one for one in before.get("packages", []) if _installed(one)],
-        "monitor": monitor(settings),
+        "programs": [program(settings, *one) for one in ACCOUNTS],
         "account": _text("getent", "passwd", str(settings["host"]["puid"])).partition(":")[0],
     }
 
 
-def monitor(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Return {"account","directory"} of the monitor, "" for what is not there or not ours."""
-    table = settings["monitor"] or {"account": "mediastack-monitor", "directory": ""}
-    # Also where Gluetun has been switched off since, and the account was left.
-    directory = table["directory"] or os.path.join(settings["paths"]["state"], "monitor")
-    entry = _text("getent", "passwd", table["account"]).strip().split(":")
-    ours = len(entry) == PASSWD_FIELDS and entry[PASSWD_COMMENT] == COMMENT
+def program(settings: Mapping[str, Any], name: str, place: str, comment: str) -> dict[str, str]:
+    """Return {"account","directory"} of a program of ours, "" for what is not there or not ours;
+    also where it has no work any more (Gluetun was switched off), and the account was left."""
+    directory = os.path.join(settings["paths"]["state"], place)
+    entry = _text("getent", "passwd", name).strip().split(":")
+    ours = len(entry) == PASSWD_FIELDS and entry[PASSWD_COMMENT] == comment
     return {
         "account": entry[0] if ours else "",
         "directory": directory if os.path.isdir(directory) else "",

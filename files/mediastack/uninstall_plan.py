@@ -47,7 +47,7 @@ def plan(seen: Mapping[str, Any], *, purge: bool) -> Plan:
     steps += _packages(seen, stays)
     steps += _state(seen, stays, purge)
     steps += _updates(seen)
-    steps += _monitor(seen)
+    steps += _programs(seen)
     steps += _account(seen, stays, purge)
     return Plan(steps, stays)
 
@@ -192,15 +192,16 @@ def _updates(seen: Mapping[str, Any]) -> Iterator[Step]:
         yield Step("copies of the apps' state from before updates", "tree", path)
 
 
-def _monitor(seen: Mapping[str, Any]) -> Iterator[Step]:
-    """Its account owns nothing but that directory, whose counts mean nothing to a later deploy."""
-    found = seen["monitor"]
-    if found["directory"]:
-        yield Step("the monitor's account and memory", "tree", found["directory"])
-    if name := found["account"]:
-        # Without its users' group where that is a setting of the host's.
-        gone = f"userdel {name}; groupdel {name} 2>/dev/null; ! getent passwd {name}"
-        yield Step("the monitor's account and memory", "command", name, ("sh", "-c", gone))
+def _programs(seen: Mapping[str, Any]) -> Iterator[Step]:
+    """An account owns nothing but that directory, whose content means nothing to a later deploy."""
+    words = "our programs' accounts and what they remember"
+    for found in seen["programs"]:
+        if found["directory"]:
+            yield Step(words, "tree", found["directory"])
+        if name := found["account"]:
+            # Without its users' group where that is a setting of the host's.
+            gone = f"userdel {name}; groupdel {name} 2>/dev/null; ! getent passwd {name}"
+            yield Step(words, "command", name, ("sh", "-c", gone))
 
 
 def _account(seen: Mapping[str, Any], stays: list[tuple[str, str]], purge: bool) -> Iterator[Step]:

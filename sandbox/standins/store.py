@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import web
+from . import control, web
 from .web import Answer, Request
 
 ROWS_PATH = "/standin/rows"
@@ -32,6 +32,7 @@ class Store:
             "CREATE TABLE IF NOT EXISTS entries "
             "(id INTEGER PRIMARY KEY, at REAL NOT NULL, text TEXT NOT NULL)"
         )
+        self._migrate()
         self.execute("INSERT INTO starts (at) VALUES (?)", time.time())
         web.at_end(self.close)
 
@@ -39,6 +40,18 @@ class Store:
         """Run one statement (committed at once) and return its rows."""
         with self._lock:
             return self._connection.execute(statement, values).fetchall()
+
+    def _migrate(self) -> None:
+        """Bring an older schema up to the one that is wanted; refuse a newer one."""
+        values = control.read()
+        wanted = int(values.get("schema", 0))
+        present = int(self.execute("PRAGMA user_version")[0][0])
+        if present > wanted:
+            raise sqlite3.DatabaseError(f"schema {present} is newer than this version's {wanted}")
+        for schema in range(present + 1, wanted + 1):
+            time.sleep(float(values.get("migrate_seconds", 0)))
+            self.execute(f"ALTER TABLE entries ADD COLUMN since_{schema} TEXT")
+            self.execute(f"PRAGMA user_version = {schema}")
 
     def is_healthy(self) -> bool:
         """True when the database can be read."""

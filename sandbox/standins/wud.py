@@ -15,7 +15,7 @@ import threading
 import time
 from pathlib import Path
 
-from . import application, docker_api, wud_schedule
+from . import application, docker_api, wud_container, wud_schedule
 from .web import Answer, Request
 from .wud_watcher import Watcher, trigger, triggers
 
@@ -58,9 +58,9 @@ def main(_arguments: list[str]) -> int:
 def answered(watcher: Watcher, request: Request) -> Answer:
     """The part of its API that is about containers."""
     if request.path.rstrip("/") == "/api/containers" and request.method == "GET":
-        return Answer(watcher.containers())
+        return Answer([wud_container.answered(one) for one in watcher.containers()])
     if request.path == "/api/containers/watch" and request.method == "POST":
-        return Answer(watcher.watch())
+        return Answer([wud_container.answered(one) for one in watcher.watch()])
     found = ONE.fullmatch(request.path)
     if not found or (found[2] and request.method != "POST"):
         return application.not_found(request)
@@ -73,7 +73,7 @@ def answered(watcher: Watcher, request: Request) -> Answer:
         watcher.forget(found[1])
         return Answer("", 204)
     looked = watcher.watch_one(found[1]) if found[2] else known
-    return Answer(looked) if looked else Answer("", 404)
+    return Answer(wud_container.answered(looked)) if looked else Answer("", 404)
 
 
 def _scheduled(watcher: Watcher) -> None:

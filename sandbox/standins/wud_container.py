@@ -128,6 +128,19 @@ def told(container: Container) -> Container:
     return {**container, "updateAvailable": kind["kind"] != "unknown", "updateKind": kind}
 
 
+def answered(container: Container) -> Container:
+    """As the API tells it: what the message leaves out, it has as null."""
+    found = {**dict.fromkeys((*OPTIONS.values(), "linkTemplate")), **container}
+    image = dict(container["image"])
+    found["image"] = {"variant": None, "created": None, **image}
+    found["image"]["digest"] = {"repo": None, **image["digest"]}
+    empty = dict.fromkeys(("localValue", "remoteValue", "semverDiff"))
+    found["updateKind"] = {**empty, **container["updateKind"]}
+    if "digest" in container.get("result", {}):
+        found["result"] = {"created": None, **container["result"]}
+    return found
+
+
 def result_of(container: Container) -> tuple[object, object]:
     """What a change of makes it news again."""
     result = container.get("result") or {}

@@ -20,6 +20,13 @@ from urllib.parse import urlsplit
 from . import docker_api, wud_container, wud_registry
 from .wud_container import Container
 
+HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "application/json, text/plain, */*",
+    "Accept-Encoding": "gzip, compress, deflate, br",
+    "User-Agent": "axios/1.18.1",
+    "Connection": "keep-alive",
+}
 Post = Callable[[Container], None]
 
 
@@ -152,10 +159,12 @@ def trigger(name: str, environment: dict[str, str]) -> Post:
     url, method = environment[f"{prefix}URL"], environment.get(f"{prefix}METHOD", "POST")
     if method != "POST":
         raise SystemExit(f"{prefix}METHOD={method}: this stand-in only posts")
-    headers = {"Content-Type": "application/json", "Accept": "application/json, text/plain, */*"}
+    headers = dict(HEADERS)
     # Any other spelling than this one is accepted, and sends nothing.
     if environment.get(f"{prefix}AUTH_TYPE", "BASIC") == "BEARER":
-        headers["Authorization"] = f"Bearer {_value(environment, f'{prefix}AUTH_BEARER')}"
+        token = _value(environment, f"{prefix}AUTH_BEARER")
+        # A newline at its end is the HTTP client's to drop; it is the only thing that is dropped.
+        headers["Authorization"] = f"Bearer {token}".rstrip("\r\n")
 
     def post(container: Container) -> None:
         parts = urlsplit(url)
@@ -184,7 +193,7 @@ def triggers(environment: dict[str, str]) -> list[str]:
 
 
 def _value(environment: dict[str, str], name: str) -> str:
-    """A variable, or what the file it names holds: to the last byte, also a newline."""
+    """A variable, or what the file it names holds, to the last byte."""
     file = environment.get(f"{name}__FILE")
     return Path(file).read_text(encoding="utf-8") if file else environment.get(name, "")
 

@@ -31,7 +31,7 @@ LEDGER = f"{STATE}/ledger.jsonl"
 # A third restart within an hour is told otherwise, a second within minutes later: both on purpose.
 FORGET = f"""
 systemctl stop mediastack-keeper.service
-rm -f {STATE}/autoheal.json {STATE}/spool/sender.json
+rm -f {STATE}/autoheal.json {STATE}/spool/windows.jsonl
 systemctl start mediastack-keeper.service
 """
 

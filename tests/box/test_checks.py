@@ -35,6 +35,7 @@ FAULTS = {
     "monitor-box": ("monitor-stopped", "is not in the namespace of gluetun"),
     "privilege": ("capability", "can read /etc/shadow"),
     "monitor": ("believes-running", "has run in another namespace than Gluetun's"),
+    "notify": ("unmasked", "is in a message or in the log"),
     "leaks": ("wall-gone", "packets left beside the tunnel with Gluetun's wall open"),
 }
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import render
-from mediastack import image_lock
+from mediastack import docker_client, image_lock
 from tests.smoke.expect_files import DEPLOY
 from tests.smoke.expected import Expected
 
@@ -161,7 +161,8 @@ def hardlink(expected: Expected, observed: Observed, service: str) -> Iterator[s
 
 
 def image(expected: Expected, observed: Observed, service: str) -> Iterator[str]:
-    """It runs the digest of the image lock, and the lock is within the catalog's range."""
+    """It runs the digest of the image lock, the lock is within the catalog's range, and What's Up
+    Docker sees it, which it does by the image's own tag."""
     locked = ((observed["lock"] or {}).get("services") or {}).get(service)
     if locked is None:
         yield f"{service} is not in the image lock; {DEPLOY}"
@@ -175,12 +176,18 @@ def image(expected: Expected, observed: Observed, service: str) -> Iterator[str]
         yield f"{service} does not run"
         return
     repository, _tag = image_lock.split(locked["image"])
-    digests = observed["images"].get(container["Image"], {}).get("RepoDigests") or []
+    found = observed["images"].get(container["Image"], {})
+    digests = found.get("RepoDigests") or []
     # Docker shortens its own registry's names.
     short = repository.removeprefix("docker.io/").removeprefix("library/")
     if not {f"{name}@{locked['digest']}" for name in (repository, short)} & set(digests):
         have = ", ".join(digests) or container["Image"]
         yield f"{service} runs {have} instead of {reference}; {DEPLOY}"
+        return
+    pinned = expected.services[service].updates == "pinned"
+    if not pinned and not docker_client.has_its_tag(reference, found):
+        fix = f"docker tag {reference} {locked['image']}"
+        yield f"{service} has an image without its tag, whose updates nobody sees; fix: {fix}"
 
 
 def restart_policy(expected: Expected, observed: Observed, service: str) -> Iterator[str]:

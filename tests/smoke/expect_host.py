@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from host_configuration import HELPER_UNITS
+from mediastack import doctor_door
 from tests.smoke.expect_files import DEPLOY
 from tests.smoke.expected import Expected
 
@@ -33,10 +34,31 @@ def account(expected: Expected, observed: Observed) -> Iterator[str]:
 def monitor(expected: Expected, observed: Observed) -> Iterator[str]:
     """The monitor's account can do nothing but watch: no login, no group, and only its own
     directory and the healer's door are open to it, and to nobody else."""
-    table, found = expected.config["monitor"], observed["monitor"]
-    if not table:
-        return
-    name, fields = table["account"], found["passwd"].split(":")
+    table = expected.config["monitor"]
+    if table:
+        places = (("directory", table["directory"], "0750"), ("socket", table["socket"], "0600"))
+        yield from fenced(table["account"], observed["monitor"], places)
+
+
+def door(expected: Expected, observed: Observed) -> Iterator[str]:
+    """The updater's door can do nothing but take deliveries, at the gateway's address alone, from
+    nobody without a token; and What's Up Docker reaches it."""
+    table, found = expected.config["updates"], observed["door"]
+    yield from fenced(table["account"], found, (("directory", table["inbox"], "0700"),))
+    gateway, port = expected.config["network"]["gateway"], table["port"]
+    at = sorted(one["address"] for one in observed["listeners"] if one["port"] == port)
+    if at != [gateway]:
+        yield f"port {port} is open at {' '.join(at) or 'no address'}, not {gateway}; {DEPLOY}"
+    for question, wanted in doctor_door.ANSWERS.items():
+        if found["answers"][question] != wanted:
+            yield f"the door answers {found['answers'][question]} to {question}, not {wanted}"
+    if table["wud"] and not observed["intent"].get("wud") and found["reach"]:
+        yield f"What's Up Docker does not reach the door: {found['reach']}"
+
+
+def fenced(name: str, found: Observed, places: tuple[tuple[str, str, str], ...]) -> Iterator[str]:
+    """An account is there, may nothing, and owns places (kind, path, mode) that others do not."""
+    fields = found["passwd"].split(":")
     if fields[0] != name:
         yield f"user {name} does not exist; {DEPLOY}"
         return
@@ -45,13 +67,13 @@ def monitor(expected: Expected, observed: Observed) -> Iterator[str]:
         yield f"user {name} is {uid} with the shell {shell}; {DEPLOY}"
     if found["groups"] != [name]:
         yield f"user {name} is in the groups {' '.join(found['groups'])}; {DEPLOY}"
-    for kind, mode in (("directory", "0750"), ("socket", "0600")):
+    for kind, path, mode in places:
         seen = found[kind] or {"kind": "absent"}
         if seen["kind"] != kind:
-            yield f"{table[kind]} is {seen['kind']} instead of a {kind}; {DEPLOY}"
+            yield f"{path} is {seen['kind']} instead of a {kind}; {DEPLOY}"
         elif (seen["mode"], seen["uid"]) != (mode, uid):
             have = f"{seen['uid']}'s, {seen['mode']}"
-            yield f"{table[kind]}: {have} instead of {uid}'s, {mode}; {DEPLOY}"
+            yield f"{path}: {have} instead of {uid}'s, {mode}; {DEPLOY}"
 
 
 def unit(expected: Expected, observed: Observed, name: str) -> Iterator[str]:

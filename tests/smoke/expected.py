@@ -17,7 +17,7 @@ import distributions
 import host_configuration
 import layout
 import render
-from mediastack import doctor_wall, probes, wall_endpoints
+from mediastack import doctor_door, doctor_wall, probes, wall_endpoints
 from service import Service
 from settings import Settings, enabled
 
@@ -176,5 +176,11 @@ def question(expected: Expected) -> dict[str, Any]:
         "lock": f"{config['paths']['runtime']}/stack.lock",
         "wall": list(doctor_wall.LIST),
         "monitor": config["monitor"],
+        "door": {
+            "account": config["updates"]["account"],
+            "directory": config["updates"]["inbox"],
+            "port": config["updates"]["port"],
+            "questions": doctor_door.ANSWERS,
+        },
         "servers": ["cat", wall_endpoints.path(config["paths"]["state"])],
     }

@@ -20,6 +20,7 @@ from typing import Any
 
 from mediastack.probes import (
     digests,
+    door_answers,
     forwarding,
     hardlinks,
     lock,
@@ -193,6 +194,7 @@ def observe(spec: "dict[str, Any]") -> "dict[str, Any]":
             "user": pool.submit(run, "getent", "passwd", str(spec["uid"])),
             "monitor": pool.submit(fenced, spec["monitor"]),
             "group": pool.submit(run, "getent", "group", str(spec["gid"])),
+            "door": pool.submit(fenced, spec["door"]),
         }
         urls = {url: pool.submit(web_answer, url) for url in spec["urls"]}
         slow["packet_filter"] = pool.submit(run, "iptables-save")
@@ -209,6 +211,9 @@ def observe(spec: "dict[str, Any]") -> "dict[str, Any]":
             name: pool.submit(reach, owner, spec["gateway"], port)
             for name, port in spec["host_services"].items()
         }
+        where = spec["gateway"], spec["door"]["port"]
+        answers_of_the_door = pool.submit(door_answers, *where, spec["door"]["questions"])
+        wud_reaches_it = pool.submit(reach, named.get("wud"), *where)
         slow["proxies"] = pool.submit(proxy_answers, found, spec["proxies"])
         slow["tunnel"] = pool.submit(tunnel, owner, spec["torrent_client"])
         slow["forwarding"] = pool.submit(forwarding, owner, spec["forwarded_port"])
@@ -224,8 +229,13 @@ def observe(spec: "dict[str, Any]") -> "dict[str, Any]":
         }
         texts["docker inspect"] = json.dumps([found, images], ensure_ascii=False)
         record = parse(read(f"{spec['state']}/managed.json"))
+        answered = {name: future.result() for name, future in slow.items()}
+        answered["door"] |= {
+            "answers": answers_of_the_door.result(),
+            "reach": wud_reaches_it.result(),
+        }
         return {
-            **{name: future.result() for name, future in slow.items()},
+            **answered,
             "urls": {url: future.result() for url, future in urls.items()},
             "reach": {name: future.result() for name, future in reached.items()},
             "networks": nets.result(),

@@ -15,6 +15,10 @@ def test_account_of_the_monitor_can_do_nothing_else(agree):
     agree(check.monitor)
 
 
+def test_door_of_the_updater_is_where_it_should_be_and_opens_to_nobody_without_a_token(agree):
+    agree(check.door)
+
+
 def test_unit_is_enabled_active_and_current(agree, unit):
     agree(check.unit, unit)
 

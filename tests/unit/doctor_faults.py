@@ -51,6 +51,8 @@ def bound(service: str, port: str, address: str, host_port: str) -> Fault:
     return put("inspected", service, "NetworkSettings", "Ports", port, value=value)
 
 
+UPDATER, INBOX = "mediastack-updater", "/var/lib/mediastack/inbox"
+LISTENS = "172.30.0.1:8195"
 ACCOUNT, MEMORY = "mediastack-monitor", "/var/lib/mediastack/monitor"
 DOOR = "/run/mediastack-healer/healer.sock"
 KEEPER, PATH = "mediastack-keeper.service", "mediastack-notify.path"
@@ -103,6 +105,15 @@ FAULTS: list[tuple[str, str, str, Fault]] = [
     ("account", ACCOUNT, "is root", put("monitor", "account", "uid", value=0)),
     ("account", ACCOUNT, "/bin/sh", put("monitor", "account", "shell", value="/bin/sh")),
     ("account", ACCOUNT, "docker", put("monitor", "account", "groups", value=["docker"])),
+    ("account", UPDATER, "does not exist", put("door", "account", value=None)),
+    ("account", UPDATER, "docker", put("door", "account", "groups", value=["docker"])),
+    ("file", INBOX, "is missing", put("door", "directory", value=None)),
+    ("file", INBOX, "mode 0755", put("door", "directory", "mode", value=0o755)),
+    ("door", LISTENS, "does not listen", put("door", "listeners", value=[])),
+    ("door", LISTENS, "0.0.0.0 too", put("door", "listeners", value=["172.30.0.1", "0.0.0.0"])),
+    ("door", LISTENS, "refused to GET", put("door", "answers", "GET /healthz", value="refused")),
+    ("door", LISTENS, "202 to POST", put("door", "answers", "POST /hooks/wud", value=202)),
+    ("door", "wud", "out of reach", put("door", "reach", value="timed out")),
     ("file", MEMORY, "is missing", put("monitor", "directory", value=None)),
     ("file", MEMORY, "mode 0755", put("monitor", "directory", "mode", value=0o755)),
     ("file", MEMORY, "uid 0 instead of 998", put("monitor", "directory", "uid", value=0)),
@@ -218,6 +229,12 @@ FAULTS: list[tuple[str, str, str, Fault]] = [
         of("plex", stale_mounts=["/run/sentinel"]),
     ),
     ("image", "seerr", "runs ghcr.io/x/seerr:1 instead", of("seerr", image="ghcr.io/x/seerr:1")),
+    (
+        "image",
+        "seerr",
+        "without its tag",
+        put("images", house.observation()["images"]["seerr"], "RepoTags", value=["kept/seerr:1"]),
+    ),
     ("image-lock", "plex", "images.lock", drop("image_lock", "plex")),
     ("namespace", "qbittorrent", "gluetun's", of("qbittorrent", netns=4026532999)),
     ("namespace", "plex", "the host's", of("plex", netns=4026532999)),

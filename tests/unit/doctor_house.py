@@ -61,6 +61,12 @@ def config() -> dict[str, Any]:
                 "socket": "/run/mediastack-healer/healer.sock",
                 "cascades_per_hour": 5,
             },
+            "updates": {
+                "account": "mediastack-updater",
+                "inbox": "/var/lib/mediastack/inbox",
+                "port": 8195,
+                "wud": "http://172.30.0.33:3000",
+            },
             "stacks": {
                 "downloads": {"services": ["gluetun", "qbittorrent", "recyclarr"]},
                 "media": {"services": ["plex", "seerr"]},
@@ -218,6 +224,18 @@ def facts() -> dict[str, Any]:
             "wrong_secrets": {},
             "made": {},
             "doors": {},
+            "door": {
+                "account": {
+                    "uid": 997,
+                    "gid": 997,
+                    "shell": "/usr/sbin/nologin",
+                    "groups": [],
+                },
+                "directory": {"kind": "directory", "uid": 997, "mode": 0o700},
+                "listeners": ["172.30.0.1"],
+                "answers": {"GET /healthz": 200, "POST /hooks/wud": 401},
+                "reach": "",
+            },
             "monitor": {
                 "account": {
                     "uid": 998,
@@ -249,6 +267,10 @@ def facts() -> dict[str, Any]:
             },
             "info": {"LiveRestoreEnabled": True, "LoggingDriver": "json-file"},
             "observation": observation(),
+            "images": {
+                reference: {"RepoTags": [reference.partition("@")[0]]}
+                for reference in observation()["images"].values()
+            },
             "image_lock": {
                 name: {"image": f"ghcr.io/x/{name}:1", "digest": DIGEST} for name in SERVICES
             },

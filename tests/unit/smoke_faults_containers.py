@@ -61,6 +61,7 @@ FAULTS = (
         "instead of",
     ),
     Fault(C.image, ("gluetun",), of("gluetun", "image-sonarr", "Image"), "instead of"),
+    Fault(C.image, ("plex",), setting([], "images", "image-plex", "RepoTags"), "without its tag"),
     Fault(
         C.restart_policy,
         ("sonarr",),

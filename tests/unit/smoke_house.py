@@ -44,6 +44,13 @@ def observed(expected: Expected) -> dict[str, Any]:
             "directory": {"kind": "directory", "mode": "0750", "uid": 998, "gid": 998},
             "socket": {"kind": "socket", "mode": "0600", "uid": 998, "gid": 0},
         },
+        "door": {
+            "passwd": "mediastack-updater:x:997:997:Homelab:/nonexistent:/usr/sbin/nologin",
+            "groups": ["mediastack-updater"],
+            "directory": {"kind": "directory", "mode": "0700", "uid": 997, "gid": 997},
+            "answers": {"GET /healthz": 200, "POST /hooks/wud": 401},
+            "reach": "",
+        },
         "units": {name: unit(name, config["release"]) for name in [*expected.units, *HELPER_UNITS]},
         "docker": {
             "ServerVersion": "26.1.5",
@@ -86,13 +93,15 @@ def observed(expected: Expected) -> dict[str, Any]:
         "images": {
             f"image-{name}": {
                 "RepoDigests": [f"{one.image.removeprefix('docker.io/')}@{DIGEST}"],
+                "RepoTags": [f"{one.image.removeprefix('docker.io/')}:{one.tag}"],
                 "Config": {"Env": ["PATH=/usr/bin"]},
             }
             for name, one in expected.services.items()
         },
         "processes": {f"id-{name}": process(expected, name) for name in expected.services},
         "host_netns": HOST_NAMESPACE,
-        "listeners": [
+        "listeners": [{"address": "172.30.0.1", "port": 8195, "program": "systemd"}]
+        + [
             {
                 "address": port.split(":")[0],
                 "port": int(port.split(":")[1]),

@@ -48,6 +48,7 @@ class House:
         self.pulled: list[str] = []
         self.broken: dict[str, str] = {}
         self.local = set[str]()
+        self.names = set[str]()
         self.network = True
         self.sick: set[str] = set()
         self.unstartable: set[str] = set()
@@ -92,6 +93,11 @@ class House:
         if verb == "pull":
             self.pulled += services
             self.local |= set(services)
+            for service in services:
+                image = self.config["services"][service]["image"]
+                chosen = image_lock.choose(image_lock.read().get(service), image)
+                # What is pulled by its digest gets no name.
+                self.names |= set() if "@" in chosen else {chosen}
         stack = project.removeprefix("mediastack-")
         if verb in ("down", "rm"):
             self.watch(services or self.config["stacks"][stack]["services"])
@@ -137,9 +143,14 @@ class House:
 
     def images(self, references: Any) -> dict[str, Any]:
         return {
-            reference: {} if any(f"/{name}:" in reference for name in self.local) else None
+            reference: {"RepoTags": sorted(self.names)}
+            if any(f"/{name}:" in reference for name in self.local)
+            else None
             for reference in references
         }
+
+    def tag(self, image: str, repository: str, tag: str) -> None:
+        self.names.add(f"{repository}:{tag}")
 
     def run(self, image: str, command: Any, **options: Any) -> tuple[int, str]:
         assert command == ("openvpnconfig",)

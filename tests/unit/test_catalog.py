@@ -245,7 +245,10 @@ def test_every_secret_reaches_its_service(service: Service) -> None:
     texts = texts.replace("{{ service.name }}", service.name)
     placed = {name for name, _ in PLACEHOLDER.findall(texts)}
     for secret in service.secrets:
-        assert secret.mounted or f"{service.name}/{secret.name}" in placed, secret.name
+        name = f"{service.name}/{secret.name}"
+        # What an app shows at our door may be entered by hand there (docs/notifications.md).
+        at_the_door = any(one.source == name for one in HOST_SECRETS["updater"])
+        assert secret.mounted or name in placed or at_the_door, secret.name
 
 
 @EACH

@@ -8,7 +8,7 @@ import pytest
 import requests
 from docker.errors import APIError, NotFound
 
-from mediastack.docker_client import Docker, DockerError, NotReachable
+from mediastack.docker_client import Docker, DockerError, NotReachable, has_its_tag
 
 
 def api_error(status: int) -> APIError:
@@ -37,6 +37,9 @@ class FakeClient:
         if "absent" in reference:
             raise NotFound("no such image")
         return {"RepoDigests": self.repo_digests}
+
+    def tag(self, image: str, repository: str, tag: str, force: bool) -> None:
+        self.called.append((image, repository, tag, force))
 
     def start(self, name: str) -> None:
         if self.error:
@@ -177,6 +180,25 @@ def test_the_digest_is_that_of_exactly_this_repository(
 ) -> None:
     client.repo_digests = ["other@sha256:0", pulled]
     assert docker.image_digest(reference) == digest
+
+
+def test_an_image_gets_one_more_name(docker: Docker, client: FakeClient) -> None:
+    docker.tag("registry/a:1@sha256:1", "registry/a", "1")
+    assert client.called == [("registry/a:1@sha256:1", "registry/a", "1", True)]
+
+
+@pytest.mark.parametrize(
+    ("reference", "names", "has"),
+    [
+        ("registry:5000/a/b:1@sha256:1", ["registry:5000/a/b:1"], True),
+        ("docker.io/a/b:1@sha256:1", ["other/b:1", "a/b:1"], True),
+        ("registry:5000/a/b:1@sha256:1", ["registry:5000/a/b:2", "kept/a:1"], False),
+        ("registry:5000/a/b:1@sha256:1", [], False),
+        ("registry:5000/a/b:1@sha256:1", None, False),
+    ],
+)
+def test_an_image_is_known_by_its_own_tag_or_not(reference: str, names: Any, has: bool) -> None:
+    assert has_its_tag(reference, {"RepoTags": names}) is has
 
 
 def test_logs_come_with_dockers_times_and_a_container_that_is_gone_has_none(

@@ -227,6 +227,15 @@ def test_images_and_digests(engine: EngineServer, docker: DockerSocket) -> None:
     assert docker.image_digest("absent:1") == ""
 
 
+def test_an_image_gets_one_more_name(engine: EngineServer, docker: DockerSocket) -> None:
+    reference = "registry:5000/a/b:1@sha256:1"
+    engine.answers[f"POST /images/{reference}/tag"] = (201, {})
+    docker.tag(reference, "registry:5000/a/b", "1")
+    assert engine.seen[-1][1] == {"repo": "registry:5000/a/b", "tag": "1"}
+    with pytest.raises(DockerError):
+        docker.tag("absent:1", "absent", "1")
+
+
 def test_events_are_asked_for_with_fractions_of_a_second(
     engine: EngineServer, docker: DockerSocket
 ) -> None:

@@ -211,6 +211,7 @@ def test_messages_go_to_our_ntfy_on_the_bridge(config: dict[str, Any]) -> None:
         "url": "http://172.30.0.32:8090",
         "topic": "mediastack",
         "token_file": "/etc/mediastack/secrets/notify/token",
+        "quiet_hours": "",
     }
     assert secrets(config)["notify/token"]["source"] == "ntfy/publish_token"
 

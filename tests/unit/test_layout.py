@@ -275,7 +275,23 @@ def test_the_keeper_comes_after_the_attempt_to_mount_the_disk(
     there = settings.model_copy(update={"storage": storage})
     keeper = next(
         entry
-        for entry in layout.programs(layout.unit_placeholders(there, "0.1.0+test"))
+        for entry in layout.programs(layout.unit_placeholders(there, "0.1.0+test", []))
         if entry["path"].endswith("/mediastack-keeper.service")
     )
     assert f"\nAfter={unit}\n" in keeper["text"]
+
+
+def test_the_apps_that_have_something_to_say_know_the_door_and_show_a_token(
+    tmp_path: Path,
+) -> None:
+    settings = load(tmp_path, {"updates": {"port": 8200}})
+    unpackerr = layout.template_text(settings, "unpackerr", "unpackerr/webhook_url")
+    assert unpackerr == (
+        "http://unpackerr:@@SECRET unpackerr/hook_token urlquote@@@172.30.0.1:8200"
+        "/hooks/notify/unpackerr"
+    )
+    cross_seed = layout.template_text(settings, "cross-seed", "cross-seed/config.js")
+    assert (
+        '"http://172.30.0.1:8200/hooks/notify/cross-seed'
+        '?token=@@SECRET cross-seed/hook_token urlquote@@"'
+    ) in cross_seed

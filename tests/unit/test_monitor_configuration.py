@@ -99,7 +99,7 @@ def test_a_host_without_gluetun_has_neither_units_nor_account(tmp_path: Path) ->
     names = {name for name, _ in monitor.UNITS}
     assert not names & {one["name"] for one in config["units"]}
     assert not any(f"{UNITS}/{name}" in files for name in names)
-    assert monitor.account(settings, "/var/lib/mediastack") is None
+    assert monitor.accounts(settings, "/var/lib/mediastack") == []
 
 
 @pytest.mark.parametrize("path", ["/var/lib/mediastack", "/etc/mediastack/secrets"])

@@ -1,5 +1,6 @@
 """mediastack.notify: a message is in the spool, whole, or on stderr; nothing is raised."""
 
+import fcntl
 import json
 import os
 import stat
@@ -7,7 +8,7 @@ import time
 
 import pytest
 
-from mediastack import notify
+from mediastack import config, notify
 
 
 @pytest.fixture
@@ -37,6 +38,7 @@ def test_message_is_spooled_with_everything_in_it(spool):
         "priority": 5,
         "tags": ["warning"],
         "key": "vpn-down",
+        "at_once": False,
     }
 
 
@@ -56,6 +58,57 @@ def test_messages_sort_in_the_order_of_sending_also_when_the_clock_is_set_back(s
         notify.send("a", "b", str(index), spool=spool)
 
     assert [message["message"] for message in waiting(spool)] == list("01234")
+
+
+def test_order_outlives_an_empty_spool_a_reboot_and_a_damaged_record(spool, monkeypatch):
+    found = []
+    for index, moment in enumerate([9_000, 8_000, 7_000, 6_000]):
+        monkeypatch.setattr(time, "time_ns", lambda moment=moment: moment)
+        if index == 2:
+            # As after a boot: the record is of another one.
+            with open(f"{spool}/newest", "w") as stream:
+                stream.write("another-boot 00000000000000000001\n")
+        if index == 3:
+            os.truncate(f"{spool}/newest", 3)
+        notify.send("a", "b", str(index), spool=spool)
+        found.append(max(os.listdir(f"{spool}/new")))
+        if index == 0:
+            os.unlink(f"{spool}/new/{found[0]}")
+
+    assert found == sorted(found)
+
+
+def test_a_record_that_somebody_holds_locked_keeps_nobody(spool, monkeypatch):
+    notify.send("a", "b", "0", spool=spool)
+    monkeypatch.setattr(time, "time_ns", lambda: 1)
+    with open(f"{spool}/newest") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        notify.send("a", "b", "1", spool=spool)
+
+    assert [message["message"] for message in waiting(spool)] == ["0", "1"]
+
+
+def test_what_waits_is_not_looked_through(spool, monkeypatch):
+    notify.send("a", "b", "0", spool=spool)
+    listed = []
+    real = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: listed.append(path) or real(path))
+
+    notify.send("a", "b", "1", spool=spool)
+
+    assert listed == []
+
+
+def test_what_is_not_spooled_is_masked_on_stderr(spool, tmp_path, monkeypatch, capsys):
+    secret = tmp_path / "etc" / "secrets" / "sonarr" / "api_key"
+    secret.parent.mkdir(parents=True)
+    secret.write_text("canary-of-sonarr")
+    monkeypatch.setattr(config, "paths", lambda: {"etc": str(tmp_path / "etc")})
+    (tmp_path / "state").write_text("")
+
+    notify.send("a", "b", "key canary-of-sonarr", spool=spool)
+
+    assert "key REDACTED" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("given", "spooled"), [(0, 1), (9, 5), (4, 4)])

@@ -68,6 +68,26 @@ def test_verb_publishes_json_at_the_root_with_the_token_and_ends(house, ntfy):
     assert names(str(house / "spool"), "new") == []
 
 
+def test_no_secret_of_the_house_is_in_what_is_published(house, ntfy):
+    canary = house / "etc" / "secrets" / "sonarr" / "api_key"
+    canary.parent.mkdir(parents=True)
+    canary.write_text("canary-of-sonarr")
+    config = house / "mediastack.toml"
+    config.write_text(config.read_text().replace("[paths]", f'[paths]\netc = "{house}/etc"'))
+    filler = "x" * 3985
+    notify.send(
+        "vpn", "for canary-of-sonarr", "a canary-of-sonarr b", key="k", tags=["canary-of-sonarr"]
+    )
+    assert notify_sender.main([]) == 0
+    notify.send("vpn", "held", "again canary-of-sonarr", key="k")
+    notify.send("vpn", "cut", filler + "canary-of-sonarr")
+    assert notify_sender.main([]) == 0
+
+    assert len(ntfy.requests) == 2
+    assert "canary" not in json.dumps([body for _, _, body in ntfy.requests])
+    assert ntfy.requests[0][2]["message"] == "a REDACTED b"
+
+
 def test_without_a_token_file_there_is_no_authorization(house, ntfy):
     (house / "token").unlink()
     notify.send("vpn", "Title", "Text")

@@ -142,14 +142,19 @@ WATCHER = "mediastack-monitor"
 def system(host: Accounts, tmp_path: Path) -> dict[str, Any]:
     """The specification of a house that has a monitor, all else being there already."""
     host.users["mediastack"] = host.groups["mediastack"] = 1000
-    made = {"user": WATCHER, "comment": "the monitor", "directory": str(tmp_path / "monitor")}
-    return {**SPEC, "system": made}
+    made = {
+        "user": WATCHER,
+        "comment": "the monitor",
+        "directory": str(tmp_path / "monitor"),
+        "mode": "0750",
+    }
+    return {**SPEC, "system": [made]}
 
 
 def test_the_system_account_and_its_directory_are_made_and_nothing_is_left_to_do(
     host: Accounts, system: dict[str, Any]
 ) -> None:
-    directory = Path(system["system"]["directory"])
+    directory = Path(system["system"][0]["directory"])
     assert found(system) == [f"user {WATCHER}", str(directory)]
     assert account.apply(system) == [f"user {WATCHER}", str(directory)]
     (command,) = host.calls
@@ -161,7 +166,7 @@ def test_the_system_account_and_its_directory_are_made_and_nothing_is_left_to_do
 
 
 def test_without_a_monitor_there_is_no_account_for_it(host: Accounts) -> None:
-    account.apply({**SPEC, "system": None})
+    account.apply({**SPEC, "system": []})
     assert WATCHER not in host.users
 
 
@@ -202,7 +207,7 @@ def test_a_directory_with_another_mode_or_of_another_kind_is_a_difference(
     host: Accounts, system: dict[str, Any]
 ) -> None:
     account.apply(system)
-    directory = Path(system["system"]["directory"])
+    directory = Path(system["system"][0]["directory"])
     kept = directory / "monitor.json"
     kept.write_text("{}")
     directory.chmod(0o755)
@@ -223,7 +228,7 @@ def test_what_is_in_the_directory_follows_the_accounts_number_but_no_second_name
     host: Accounts, system: dict[str, Any], tmp_path: Path
 ) -> None:
     account.apply(system)
-    directory = Path(system["system"]["directory"])
+    directory = Path(system["system"][0]["directory"])
     kept, other = directory / "monitor.json", tmp_path / "other"
     kept.write_text("{}")
     other.write_text("not the monitor's")

@@ -79,6 +79,9 @@ WRONG: list[tuple[str, Any, str]] = [
     ("notify.server", "https://ntfy.sh/mytopic", "without a path"),
     ("notify.server", "https://me:pw@ntfy.sh", "password"),
     ("notify.topic", "media stack", "letters, digits"),
+    ("notify.quiet_hours", "22-7", "22:00-07:00"),
+    ("notify.quiet_hours", "22:00-22:00", "no span of time"),
+    ("notify.quiet_hours", "22:00-24:00", "no span of time"),
     ("limits.lock_wait_seconds", 0, "at least 1"),
     ("limits.health_wait_seconds", 100000, "at most 7200"),
     ("monitor.healthy_seconds", 0, "at least 10"),
@@ -121,6 +124,9 @@ RIGHT: list[tuple[str, Any]] = [
     ("vpn.outbound_subnets", ["192.168.1.0/24"]),
     ("vpn.dns_upstream", "quad9,cloudflare"),
     ("notify.server", "https://ntfy.example.org"),
+    ("notify.quiet_hours", "22:00-07:00"),
+    ("notify.quiet_hours", "13:00-14:30"),
+    ("notify.quiet_hours", ""),
 ]
 
 

@@ -15,6 +15,7 @@ from mediastack import (
     intent,
     ledger,
     lock,
+    notify,
     plan,
     stack_verbs,
     stacks,
@@ -51,6 +52,15 @@ def test_what_was_pulled_is_locked_and_compose_is_told(house: House) -> None:
     overrides = Path(house.config["paths"]["program"], "stacks/media/images.yaml").read_text()
     assert f"registry/plex:1@{DIGEST}" in overrides
     assert {c["image"] for c in house.docker.containers} >= {f"registry/plex:1@{DIGEST}"}
+
+
+def test_what_is_pulled_by_digest_gets_its_tag_on_this_host(house: House) -> None:
+    newer = {"service": "plex", "image": "registry/plex:2", "digest": f"sha256:{'2' * 64}"}
+    image_lock.record(**newer)
+    house.apply()
+    assert "plex" in house.pulled
+    assert "registry/plex:2" in house.names
+    assert len(house.names) == len(EVERYTHING)
 
 
 def test_a_second_run_does_nothing_at_all(house: House) -> None:
@@ -139,6 +149,8 @@ def test_what_a_killed_recreate_left_is_waited_for_and_then_renamed(house: House
     assert 60 <= house.now - began < 70
     assert house.statuses()["sonarr"] == "running"
     assert [entry["outcome"] for entry in ledger.read(2, "sonarr")] == ["renamed", "started"]
+    (told,) = Path(notify.default_spool(), "new").iterdir()
+    assert json.loads(told.read_text())["title"] == "sonarr was put right"
 
 
 def test_files_of_an_unfinished_deploy_are_not_acted_on(house: House) -> None:

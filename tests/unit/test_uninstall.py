@@ -10,6 +10,7 @@ import doctor_house as house
 import pytest
 
 import monitor_configuration
+import update_configuration
 from mediastack import config, uninstall, uninstall_plan
 from mediastack.uninstall_plan import Plan, Step
 
@@ -123,12 +124,17 @@ def test_only_an_account_that_says_it_is_ours_is_removed(
     settings = house.config()
     # Gluetun was switched off since: nothing says any more that there was a monitor.
     settings["monitor"], settings["paths"]["state"] = {}, str(tmp_path)
-    found = uninstall.monitor(settings)
+    found = uninstall.program(settings, *uninstall.ACCOUNTS[0])
     assert found == {"account": "mediastack-monitor" if account else "", "directory": ""}
     (tmp_path / "monitor").mkdir()
-    assert uninstall.monitor(settings)["directory"] == str(tmp_path / "monitor")
+    assert uninstall.program(settings, *uninstall.ACCOUNTS[0])["directory"] == str(
+        tmp_path / "monitor"
+    )
 
 
 def test_the_deploy_and_the_uninstall_know_the_same_account() -> None:
-    assert uninstall.COMMENT == monitor_configuration.COMMENT
-    assert monitor_configuration.ACCOUNT == "mediastack-monitor"
+    for made, (name, place, comment) in zip(
+        (monitor_configuration, update_configuration), uninstall.ACCOUNTS, strict=True
+    ):
+        assert (name, comment) == (made.ACCOUNT, made.COMMENT)
+        assert place in (monitor_configuration.DIRECTORY, update_configuration.INBOX)

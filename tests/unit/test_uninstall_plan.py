@@ -50,10 +50,16 @@ def seen(**changes: Any) -> dict[str, Any]:
             "installed": ["docker.io"],
             "account": "mediastack",
             "updates": [],
-            "monitor": {
-                "account": "mediastack-monitor",
-                "directory": "/var/lib/mediastack/monitor",
-            },
+            "programs": [
+                {
+                    "account": "mediastack-monitor",
+                    "directory": "/var/lib/mediastack/monitor",
+                },
+                {
+                    "account": "mediastack-updater",
+                    "directory": "/var/lib/mediastack/inbox",
+                },
+            ],
         }
         | changes
     )
@@ -144,30 +150,33 @@ def test_without_a_note_of_what_was_before_packages_settings_and_account_stay() 
     made = plan(seen(before={}, installed=[]), purge=True)
     assert said(made)["packages"] == said(made)[DAEMON] == uninstall_plan.UNKNOWN
     removals = [one.subject for one in made.steps if "userdel" in " ".join(one.command)]
-    assert removals == ["mediastack-monitor"]
+    assert removals == ["mediastack-monitor", "mediastack-updater"]
     assert DAEMON not in removed(made)
 
 
 def test_a_second_run_finds_less_to_do_and_does_not_fail() -> None:
     nothing: dict[str, Any] = {"containers": [], "networks": [], "images": [], "record": {}}
     gone = {"account": "", "directory": ""}
-    made = plan(seen(**nothing, installed=[], monitor=gone), purge=False)
-    assert not any("monitor" in one.words for one in made.steps)
+    made = plan(seen(**nothing, installed=[], programs=[gone]), purge=False)
+    assert not any("accounts" in one.words for one in made.steps)
     actions = {one.action for one in made.steps}
     assert actions <= {"command"}
 
 
 @pytest.mark.parametrize("purge", [False, True])
-def test_the_monitors_account_and_memory_go_after_whoever_runs_as_it(purge: bool) -> None:
+@pytest.mark.parametrize(("name", "place"), [("monitor", "monitor"), ("updater", "inbox")])
+def test_a_programs_account_and_memory_go_after_whoever_runs_as_it(
+    purge: bool, name: str, place: str
+) -> None:
     settings = house.config()
-    settings["units"] += [{"name": "mediastack-monitor.service", "kind": "service"}]
+    settings["units"] += [{"name": f"mediastack-{name}.service", "kind": "service"}]
     steps = plan(seen(settings=settings), purge=purge).steps
     subjects = [one.subject for one in steps]
-    directory = subjects.index("/var/lib/mediastack/monitor")
-    account = subjects.index("mediastack-monitor")
-    assert subjects.index("mediastack-monitor.service") < directory < account
+    directory = subjects.index(f"/var/lib/mediastack/{place}")
+    account = subjects.index(f"mediastack-{name}")
+    assert subjects.index(f"mediastack-{name}.service") < directory < account
     assert steps[directory].action == "tree"
-    assert "userdel mediastack-monitor" in steps[account].command[2]
+    assert f"userdel mediastack-{name}" in steps[account].command[2]
 
 
 def test_a_person_reads_what_goes_and_what_stays_each_once() -> None:
@@ -177,8 +186,7 @@ def test_a_person_reads_what_goes_and_what_stays_each_once() -> None:
 
 
 def test_copies_of_updates_are_ours_and_go_and_nothing_updates_meanwhile() -> None:
-    copies = "/srv/mediastack/config/.mediastack-updates"
-    made = plan(seen(updates=[copies]), purge=False)
-    assert copies in removed(made)
+    made = plan(seen(), purge=False)
+    assert "/srv/mediastack/config/.mediastack-updates" in removed(made)
     assert made.steps[0].command[:2] == ("systemctl", "stop")
     assert made.steps[0].subject == "mediastack-update.service"

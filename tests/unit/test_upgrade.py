@@ -116,6 +116,16 @@ def test_a_default_that_changed_and_one_that_is_new(old: Any, config: Any) -> No
     }
 
 
+def test_a_release_that_updates_by_itself_says_so_and_not_where_it_keeps_what(
+    old: Any, config: Any
+) -> None:
+    del old["updates"]
+    told = {one.subject: one.text for one in lines(old, config, "value")}
+    assert told["updates.enabled"] == "'unset' -> True"
+    assert not told.keys() & upgrade.UNTOLD
+    assert set(told) == {f"updates.{key}" for key in config["updates"]} - upgrade.UNTOLD
+
+
 def test_units_that_come_and_go(old: Any, config: Any) -> None:
     gone = config["units"].pop()["name"]
     new = old["units"].pop(0)["name"]

@@ -47,7 +47,9 @@ CAUSES = {
 
 _PLAIN = {
     "held": _Kind("held", "", "{services}: stopped, since cut off from Gluetun's network."),
-    "episode_opened": _Kind("cascade decided", "", "{services} follow Gluetun."),
+    "episode_opened": _Kind(
+        "cascade decided", "Gluetun's services are brought back", "{services} follow Gluetun.", 2
+    ),
     "episode_opened_uncounted": _Kind("bring-up decided", "", "{services} follow Gluetun."),
     "episode_overtaken": _Kind("cascade overtaken", "", "Gluetun changed again meanwhile."),
     "episode_given_up": _Kind("cascade given up", "", "Gluetun is not wanted any more."),

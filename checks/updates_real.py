@@ -1,0 +1,251 @@
+"""Updates on the box: a service of the check's own, its versions in the registry, and the updater.
+
+Each update is begun as in real life, by a hint and the updater's unit, and watched and judged as
+updates_crash does it, from containerd's directories, Docker's own files and the config's tree at
+the instant at which a container is made. Beside each the same version goes through a plain updater,
+on a container of its own: stop, pull, remove, create, start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from checks import box, checkout, ground, updates_real_plain
+from checks import updates_crash_house as house
+from checks import updates_crash_play as crash_play
+from checks.framework import CheckError, Context
+from checks.updates_crash_house import OWN, OWN_SETTINGS, Version
+from checks.updates_crash_judge import Record, Sides, ended_as, problems
+from checks.updates_real_cases import ALL, Change, Real
+from sandbox import names, variants
+from sandbox import registry as served_registry
+from sandbox.command import SandboxError
+from sandbox.progress import say
+from sandbox.variants import Document
+
+CHEST = replace(OWN, name="chest", repository="ghcr.io/check/chest")
+SECONDS = 1_000_000_000
+CHECK = {"Test": ["CMD", "curl", "-fsS", "-o", "/dev/null", f"http://127.0.0.1:{CHEST.port}/ping"]}
+TIMES = {"interval": 1, "timeout": 3, "retries": 10, "start_period": 0}
+CHEST_SETTINGS: dict[str, Any] = {
+    **OWN_SETTINGS,
+    "summary": "Versions that are good and bad",
+    "image": CHEST.repository,
+    "address": 78,
+    # The check itself is the image's own, so that a version can lose it.
+    "health": TIMES,
+    "update_deadline": 15,
+}
+STABLE_SECONDS = 5
+# Refused before anything was stopped.
+UNTOUCHED = ("wrong-architecture", "index-without-our-platform")
+
+
+def prepare(context: Context) -> None:
+    """The common ground, and on it the service in its first version."""
+    context.resources.callback(forget_versions)
+    ground.prepare(context)
+    house.publish(CHEST, "1.0.0")
+    serve(CHEST.tag, lambda config: Real("first", "new").apply(config, 0))
+    house.deploy(context, context.resources.enter_context(sources(context)), CHEST)
+
+
+def settle(context: Context) -> None:
+    """The box without the service, and the registry without its versions."""
+    if context.box is not None:
+        with contextlib.suppress(CheckError, SandboxError):
+            house.forget(context, [CHEST.name])
+            box.deploy(context.box)
+            config = f"{CHEST.config} {house.CONFIGS}/.mediastack-updates/{CHEST.name}"
+            box.run(context.box, f"rm -rf {config}")
+    ground.settle(context)
+
+
+def forget_versions() -> None:
+    """The registry has nothing of the service any more."""
+    for tag in ("1.0.0", CHEST.tag):
+        with contextlib.suppress(CheckError, SandboxError):
+            house.withdraw(version_of(tag))
+
+
+@contextlib.contextmanager
+def sources(context: Context) -> Iterator[Path]:
+    """A copy of the checkout whose sandbox has the service."""
+    with checkout.frozen(context.box.sources) as found:
+        file = found / "sandbox" / "settings.toml"
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        table["updates"] = {**table.get("updates", {}), "stable_seconds": STABLE_SECONDS}
+        table.setdefault("services", {})[CHEST.name] = CHEST_SETTINGS
+        file.write_text(tomli_w.dumps(table), encoding="utf-8")
+        yield found
+
+
+def serve(tag: str, change: Change) -> Version:
+    """Serve a version that is the clean one but for `change`."""
+
+    def all_changes(config: Document) -> None:
+        times = {"Interval": SECONDS, "Timeout": 3 * SECONDS, "Retries": 10}
+        config["config"]["Healthcheck"] = {**CHECK, **times}
+        change(config)
+
+    digest = variants.derive(CHEST.repository, "1.0.0", tag, all_changes)
+    return Version(f"{names.REGISTRY}/{CHEST.repository}:{tag}", digest)
+
+
+def version_of(tag: str) -> Version:
+    """What the registry has under a tag."""
+    image = f"{names.REGISTRY}/{CHEST.repository}:{tag}"
+    return Version(image, served_registry.digest(CHEST.repository, tag))
+
+
+class Line:
+    """The versions one after the other: where the service stands, and what came of each."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        locked = house.state(context, CHEST)["lock"]
+        self.present = Version(locked["image"], locked["digest"])
+        self.schema, self.number = 0, 0
+        self.outages: dict[str, float] = {}
+        self.down: list[str] = []
+        self.false_rollbacks = 0
+
+    def play(self, case: Real) -> None:
+        """Update to this version; whatever comes of it is judged."""
+        self.number += 1
+        tag = crash_tag(self.number)
+        new = serve(tag, lambda config: case.apply(config, self.schema))
+        served = [new]
+        if case.index_for:
+            tag = crash_tag(self.number, index=True)
+            digest = variants.derive_index(CHEST.repository, new.tag, tag, case.index_for)
+            new = Version(f"{names.REGISTRY}/{CHEST.repository}:{tag}", digest)
+            served.append(new)
+        try:
+            with registry(self.context, case.registry), ThreadPoolExecutor(1) as beside:
+                plain = self.begin_plain(case, new, beside)
+                self._update(case, new)
+                if plain is not None and not plain.result():
+                    self.down.append(case.name)
+        finally:
+            for version in reversed(served):
+                house.withdraw(version)
+        house.forget_refused(self.context)
+
+    def begin_plain(
+        self, case: Real, new: Version, beside: ThreadPoolExecutor
+    ) -> Future[bool] | None:
+        """The plain updater, at the same time (with a planted fault it is of no interest)."""
+        if self.context.break_name:
+            return None
+        return beside.submit(
+            updates_real_plain.survives, self.context.box, case.name, self.present, new
+        )
+
+    def _update(self, case: Real, new: Version) -> None:
+        expected = "new" if case.ends == "new" else "old"
+        sides = Sides(self.present, new, expected)
+        mark = f"{self.context.random.random():.9f}"
+        before = house.state(self.context, CHEST, mark=mark)
+        record = Record()
+        strikes = [{"step": "gate", "delay": 1.0, "what": "nobody", "then": case.meanwhile}]
+        seen = crash_play.look(
+            self.context,
+            CHEST,
+            strikes if case.meanwhile else [],
+            trigger=crash_play.trigger(CHEST, new),
+        )
+        record.add(seen)
+        with contextlib.suppress(CheckError):
+            house.wait_until_healthy(self.context, CHEST, self.context.patience(30.0))
+        after = house.state(self.context, CHEST)
+        found = list(problems(before, after, record, sides))
+        if (case.ends == "old") != (new.digest in after["refused"]):
+            found.append(f"refused are {len(after['refused'])} digests")
+        untouched = case.name in UNTOUCHED or (case.registry and case.ends == "later")
+        if untouched and record.outage():
+            found.append("it was stopped for a version that could not be had")
+        for text in found:
+            self.context.violation(f"real {case.name}: {text}")
+        ended = ended_as(after, sides)
+        self.false_rollbacks += case.ends == "new" and ended != "new"
+        if ended == "new":
+            self.present, self.schema = new, self.schema + case.schema
+        self.outages[case.name] = round(away(record), 1)
+        say(f"  real {case.name}: {ended or 'neither'}, away for {self.outages[case.name]} s")
+
+
+def away(record: Record) -> float:
+    """Seconds from the end of the one that ran at first to the start of the one that stayed."""
+    if len(record.ran) < 2:
+        return 0.0
+    first, last = record.ran[0][1], record.ran[-1][1]
+    ended = next((at for at, there in record.ran if there != first), 0.0)
+    stayed = next((at for at, there in reversed(record.ran) if there != last), record.ran[0][0])
+    after = [at for at, there in record.ran if at > stayed and there == last]
+    return max(0.0, after[0] - ended) if after and ended else 0.0
+
+
+def crash_tag(number: int, *, index: bool = False) -> str:
+    """The tag of a version; an index is the later one."""
+    return f"2.0.{2 * number + index}"
+
+
+def play(context: Context) -> None:
+    """All of them, or those of every run; with a planted fault those that show it."""
+    line = Line(context)
+    wanted = FOCUS.get(context.break_name)
+    with context.planted():
+        for case in ALL:
+            if case.name in wanted if wanted else case.default or context.full:
+                line.play(case)
+            if context.break_name and context.violations:
+                return
+    played = len(line.outages)
+    context.figure("real_images", played)
+    context.figure("real_false_rollbacks", line.false_rollbacks)
+    context.figure("real_outage", line.outages)
+    context.figure("real_plain_leaves_down", len(line.down))
+    context.figures["real_plain_down"] = line.down
+
+
+@contextlib.contextmanager
+def registry(context: Context, mode: str) -> Iterator[None]:
+    """While the context lasts the box finds the registry in this mode ("": as it is)."""
+    if not mode:
+        yield
+        return
+    upstream = f"{names.REGISTRY_ADDRESS}:{names.REGISTRY_PORT}"
+    program = (box.INSIDE / "registry_proxy.py").read_text(encoding="utf-8")
+    path = "/run/check-registry.py"
+    box.run(context.box, f"cat >{path}", stdin=program)
+    process = subprocess.Popen(
+        [*box.arguments(context.box, shared=False), f"python3 {path} {mode} {upstream}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        if process.stdout is None or process.stdout.readline().strip() != "ready":
+            raise CheckError("the registry's proxy does not start in the box")
+        yield
+    finally:
+        process.communicate("", timeout=30)
+
+
+# The versions in which a planted fault shows.
+FOCUS = {
+    "real-config-not-restored": ("migrates-then-crashes",),
+    "real-gate-believes-running": ("never-healthy",),
+    "real-platform-not-looked-at": ("wrong-architecture",),
+}
