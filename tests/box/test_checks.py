@@ -36,6 +36,8 @@ FAULTS = {
     "privilege": ("capability", "can read /etc/shadow"),
     "monitor": ("believes-running", "has run in another namespace than Gluetun's"),
     "notify": ("unmasked", "is in a message or in the log"),
+    "updates-crash": ("journal-after-act", "was made while the journal said"),
+    "image-lock": ("ignores-the-lock", "after an update a deploy changes"),
     "leaks": ("wall-gone", "packets left beside the tunnel with Gluetun's wall open"),
 }
 
