@@ -38,6 +38,8 @@ FAULTS = {
     "webhook": ("no-token", "no token is answered with 202"),
     "updates": ("config-not-restored", "the old version starts with"),
     "notify": ("unmasked", "is in a message or in the log"),
+    "updates-crash": ("journal-after-act", "was made while the journal said"),
+    "image-lock": ("ignores-the-lock", "after an update a deploy changes"),
     "leaks": ("wall-gone", "packets left beside the tunnel with Gluetun's wall open"),
 }
 
