@@ -178,6 +178,7 @@ def test_json_has_the_documented_keys_and_exit_0_even_in_trouble(
         "time",
         "total",
         "unwanted",
+        "updates",
         "verdict",
     ]
     assert found["data"] == {"present": True, "error": ""}

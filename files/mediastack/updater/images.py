@@ -2,9 +2,9 @@
 
 An image is pulled by its digest, and what is here then has to be that digest and for this machine;
 Docker itself verifies each layer. The old and the new one get a local name,
-`zz-mediastack-keep/<service>:<short digest>`: an image without any name and container is what
-`docker image prune` takes first. The names go when nothing needs them any more (prune). What a tag
-was pulled by digest for gets that tag as well, for What's Up Docker sees nothing without one.
+`zz.invalid/mediastack-keep/<service>:<short digest>`: an image without any name and container is
+what `docker image prune` takes first. The names go when nothing needs them any more (prune). What a
+tag was pulled by digest for gets that tag as well, for What's Up Docker sees nothing without one.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from mediastack.docker_engine import ImageEngine
 from mediastack.docker_images import NoSuchImage
 from mediastack.updater.house import Trouble
 
-# WUD knows a container by the first name of its image, and Docker sorts them: ours comes last.
-KEEP = "zz-mediastack-keep"
+# WUD knows a container by the first name of its image. Docker sorts them by the full name, in which
+# one without a domain is docker.io's: this one is nobody's, and the last.
+KEEP = "zz.invalid/mediastack-keep"
 SHORT = 12
 # Room that a pull must leave, whatever the image takes: Docker on a full disk helps nobody.
 LEAST_FREE_BYTES = 1024**3
