@@ -16,7 +16,7 @@ from dataclasses import replace
 from checks import box, checkout, ground, idempotence, runtime
 from checks import updates_crash_house as house
 from checks.framework import Break, CheckError, Context
-from checks.updates_crash import BAD, bumped, forget_versions
+from checks.updates_crash import BAD, BAD_NUMBER, forget_versions
 from checks.updates_crash_house import OWN, Version
 from checks.updates_crash_play import Scenario, play
 from sandbox.command import SandboxError
@@ -47,6 +47,7 @@ def prepare(context: Context) -> None:
     """The common ground, and the own service on it, updated once."""
     context.resources.callback(forget_versions)
     ground.prepare(context)
+    forget_versions()
     house.forget_refused(context)
     house.publish(OWN, OWN.tag)
     sources = context.resources.enter_context(house.with_service(context.box.sources))
@@ -60,7 +61,7 @@ def settle(context: Context) -> None:
     if context.box is not None:
         with contextlib.suppress(CheckError, SandboxError), checkout.frozen() as sources:
             house.wait_until_idle(context)
-            house.forget(context, [OWN.name])
+            house.to_catalog(context, [OWN])
             box.deploy(context.box, sources=sources)
             house.forget_own(context)
             runtime.wait_until_well(context.box, ground.SETTLE_SECONDS)
@@ -72,7 +73,7 @@ def updated(context: Context, by: int, *, good: bool = True) -> Version:
     lock = house.state(context, OWN)["lock"]
     old = Version(lock["image"], lock["digest"])
     ailment = {} if good else BAD
-    new = house.publish(OWN, bumped(OWN.tag, by), **ailment)
+    new = house.publish(OWN, house.bumped(OWN.tag, by), **ailment)
     context.resources.callback(house.withdraw, new)
     played = play(context, OWN, Scenario(good), (old, new), {})
     if played.ended != ("new" if good else "old"):
@@ -123,7 +124,7 @@ def deploy(context: Context) -> None:
     if context.break_name:
         return
     ground.smoke(context)
-    updated(context, 900, good=False)
+    updated(context, BAD_NUMBER, good=False)
     unchanged(context, "after an update that was taken back")
     runs(context, wanted, "after an update that was taken back, and a deploy,")
 
@@ -171,7 +172,7 @@ def digests(context: Context) -> dict[str, list[str]]:
 
 def catalog(context: Context) -> None:
     """A pin above the locked tag wins."""
-    newer = house.publish(OWN, bumped(OWN.tag, 5))
+    newer = house.publish(OWN, house.bumped(OWN.tag, 5))
     context.resources.callback(house.withdraw, newer)
     with house.with_service(context.box.sources, **{OWN.name: {"tag": newer.tag}}) as sources:
         raised = context.box
@@ -225,7 +226,7 @@ def ignores_the_lock(context: Context) -> contextlib.AbstractContextManager[None
     """Programs that follow the catalog's tag, whatever is locked."""
     return ground.edited(
         context, "files/mediastack/image_lock.py",
-        '        if _is_entry(one) and allows(', '        if False and allows(',
+        "            and _is_entry(one)\n", "            and False\n",
     )  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from unittest import mock
@@ -119,14 +118,13 @@ def walks_through(_: Context) -> Iterator[None]:
 
 @contextlib.contextmanager
 def rewrites_windows(_: Context) -> Iterator[None]:
-    """Each delivery writes down all deliveries anew."""
+    """Each delivery writes down all deliveries anew, and looks at all that waits."""
     real = Spool.delivered
 
     def delivered(spool: Spool, message: Any, times: dict[str, float], now: float) -> None:
         real(spool, message, times, now)
         spool._rewrite(times)
-        for name in os.listdir(f"{spool.path}/new"):
-            os.stat(f"{spool.path}/new/{name}")
+        spool.look()
 
     with mock.patch.object(notify_spool.Spool, "delivered", delivered):
         yield

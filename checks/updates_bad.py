@@ -12,9 +12,9 @@ from typing import Any
 
 from checks import updates_programs as programs
 from checks.updates_case import Case
-from checks.updates_containers import Image, Life, Program
+from checks.updates_containers import Image, Life, Program, Service
 from checks.updates_programs import answers, ends, good, turns_for_ever, upgrade
-from checks.updates_world import NEW, OLD, Service, World
+from checks.updates_world import NEW, OLD, World
 
 OVER_SECONDS = 900.0
 

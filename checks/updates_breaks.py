@@ -1,4 +1,4 @@
-"""Updaters that are wrong in a way that people have built, or might; in simulation and on the box."""
+"""Updaters that are wrong in a way that people have built, or might: simulated, and on the box."""
 
 from __future__ import annotations
 

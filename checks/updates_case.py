@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from checks.updates_containers import Image
+from checks.updates_containers import Image, Service
 from checks.updates_programs import old
-from checks.updates_world import MOVED, NEW, OLD, Service, World
+from checks.updates_world import MOVED, NEW, OLD, World
 
 Setup = Callable[[World], None]
 

@@ -1,4 +1,4 @@
-"""What a simulated host is made of: a config with its database, images, containers, their lives.
+"""What a simulated host is made of: a service and its config, a registry, images, containers.
 
 A config is a value: two are compared by `==`, and a copy is the value itself. Its rows are a chain,
 each derived from the one before, so a lost, doubled or foreign row shows.
@@ -87,6 +87,34 @@ class Image:
     size: float = 200e6
     health: bool = True
     cannot_start: int = 0
+
+
+@dataclass
+class Service:
+    """What the configuration says of the service that is updated."""
+
+    grace: float = 30.0
+    deadline: float = 600.0
+    stable: float = 60.0
+    expects_health: bool = True
+    interval: float = 30.0
+    start_interval: float = 5.0
+    start_period: float = 120.0
+    restarts: bool = True
+    """Docker starts it anew (bridge); else nobody does (vpn zone)."""
+    dependents: tuple[str, ...] = ()
+    tag: str = "1.0.1"
+    """The tag that is new; the old one is 1.0.0."""
+
+
+@dataclass
+class Registry:
+    """`mode`: "" (it works) or what is wrong with it; `speed` in bytes a second."""
+
+    mode: str = ""
+    speed: float = 20e6
+    tags: dict[str, str] = field(default_factory=dict)
+    digests: set[str] = field(default_factory=set)
 
 
 @dataclass

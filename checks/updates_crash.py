@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import re
 from collections.abc import Iterable
 
 from checks import box, ground, runtime, updates_crash_group
@@ -43,6 +42,9 @@ BAD = {"STANDIN_EXIT_CODE": "1"}
 DEAD_SECONDS = 10
 # In so many updates all the steps are, of a good version and of a bad one.
 SEVERAL = {True: 1, False: 2}
+# By how much the last number of a tag is raised here: for good versions, and for bad ones.
+BAD_NUMBER = 900
+NUMBERS = (*range(1, 40), BAD_NUMBER)
 KINDS = ("seerr", "recyclarr", "plex", "qbittorrent")
 QUICK_HEALTH = {"interval": 1, "timeout": 5, "retries": 2, "start_period": 60}
 
@@ -51,6 +53,7 @@ def prepare(context: Context) -> None:
     """The common ground, and on it the own service with short times."""
     context.resources.callback(forget_versions)
     ground.prepare(context)
+    forget_versions()
     house.forget_refused(context)
     house.publish(OWN, OWN.tag)
     changes = full_changes() if context.full else {}
@@ -67,7 +70,7 @@ def settle(context: Context) -> None:
     if context.box is not None:
         with contextlib.suppress(CheckError, SandboxError):
             house.wait_until_idle(context)
-            house.forget(context, [OWN.name, updates_crash_group.OWNER, *KINDS])
+            house.to_catalog(context, [OWN, *subjects()])
             box.deploy(context.box)
             house.forget_own(context)
             runtime.wait_until_well(context.box, ground.SETTLE_SECONDS)
@@ -75,9 +78,18 @@ def settle(context: Context) -> None:
 
 
 def forget_versions() -> None:
-    """The registry has no version of the own service."""
+    """The registry has no version that is this check's."""
     with contextlib.suppress(CheckError, SandboxError):
-        house.withdraw(house.publish(OWN, OWN.tag))
+        house.withdraw_left(OWN)
+        for subject in subjects():
+            owner = subject.name == updates_crash_group.OWNER
+            house.withdraw_left(subject, updates_crash_group.NUMBERS if owner else NUMBERS)
+
+
+def subjects() -> list[Subject]:
+    """The real services that are updated here."""
+    services = runtime.services()
+    return [house.of_catalog(services[name]) for name in (updates_crash_group.OWNER, *KINDS)]
 
 
 def full_changes() -> dict[str, dict[str, object]]:
@@ -104,9 +116,9 @@ class Line:
         """Play them in turn, each from where the last one ended."""
         for scenario in scenarios:
             ailment = {} if scenario.good else BAD
-            tag = bumped(self.present.tag, 1)
+            tag = house.bumped(self.present.tag, 1)
             if not scenario.good:
-                tag = bumped(self.subject.tag, 900)
+                tag = house.bumped(self.subject.tag, BAD_NUMBER)
             with house.served(self.subject, tag, **ailment) as new:
                 sides = (self.present, new)
                 found = play(self.context, self.subject, scenario, sides, self.durations)
@@ -127,11 +139,6 @@ class Line:
         self.context.figure(f"{name}_ended_old", ended.count("old"))
         longest = max(one.record.outage() for one in self.played)
         self.context.figure(f"{name}_down_seconds_longest", longest)
-
-
-def bumped(tag: str, by: int) -> str:
-    """A tag whose last number is so much higher."""
-    return re.sub(r"(\d+)(\D*)$", lambda found: f"{int(found[1]) + by}{found[2]}", tag)
 
 
 def every_step(chance: random.Random, good: bool, *, apart: bool) -> list[Scenario]:

@@ -23,18 +23,19 @@ from checks.updates_crash_play import play as played
 OWNER = monitor_seen.OWNER
 LEDGER = "/var/lib/mediastack/ledger.jsonl"
 WELL_SECONDS = 60.0
+# By how much the last number of its tag is raised: a good version, a bad one.
+NUMBERS = GOOD_NUMBER, BAD_NUMBER = 21, 900
 BAD = {"STANDIN_EXIT_CODE": "1"}
 
 
 def play(context: Context) -> None:
     """A good version, undisturbed and then with its updater killed; and a bad one."""
     subject = house.of_catalog(runtime.services()[OWNER])
-    head, _, number = subject.tag.rpartition(".")
     present = locked(context, subject)
-    with house.served(subject, f"{head}.{int(number) + 1}") as new:
+    with house.served(subject, house.bumped(subject.tag, GOOD_NUMBER)) as new:
         one(context, subject, (present, new), Scenario(True), cascades=1)
         present = locked(context, subject)
-    with house.served(subject, f"{head}.{int(number) + 90}", **BAD) as bad:
+    with house.served(subject, house.bumped(subject.tag, BAD_NUMBER), **BAD) as bad:
         blows = (Blow("gate", "unit", 0.5),) if not context.full else ()
         one(context, subject, (present, bad), Scenario(False, blows), cascades=None)
     house.forget_refused(context)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -215,17 +216,43 @@ def forget_refused(context: Context) -> None:
     box.run(context.box, f"rm -f {STATE}/updater/refused.json")
 
 
-def forget(context: Context, services: Iterable[str]) -> None:
-    """The image lock and the updater know nothing of these services any more."""
+def to_catalog(context: Context, subjects: Iterable[Subject]) -> None:
+    """Lock these to the catalog's images, which the next deploy then runs, and let the updater
+    know nothing of them any more."""
+    wanted = {}
+    for subject in subjects:
+        image = f"{names.REGISTRY}/{subject.repository}:{subject.tag}"
+        digest = registry.digest(subject.repository, subject.tag)
+        wanted[subject.name] = {"image": image, "digest": digest, "recorded_at": ""}
     program = (
-        "import json, os, sys\n"
-        f"for name in ('images.lock', 'updater/kept.json', 'updater/hints.json'):\n"
+        "import json, os\n"
+        f"wanted, top = json.loads({json.dumps(wanted)!r}), {STATE + '/'!r}\n"
+        "for name in ('images.lock', 'updater/kept.json', 'updater/hints.json'):\n"
+        "    if not os.path.exists(top + name):\n"
+        "        continue\n"
+        "    found = json.load(open(top + name))\n"
+        "    for service, entry in wanted.items():\n"
+        "        if name != 'images.lock':\n"
+        "            found.pop(service, None)\n"
+        "        elif service in found['services']:\n"
+        "            found['services'][service] = entry\n"
+        "    json.dump(found, open(top + name + '.check', 'w'), indent=2, sort_keys=True)\n"
+        "    os.replace(top + name + '.check', top + name)\n"
+    )
+    box.run(context.box, "python3 -", stdin=program)
+    forget_refused(context)
+
+
+def forget(context: Context, services: Iterable[str]) -> None:
+    """Image lock and updater know nothing of these, which a deploy has removed."""
+    program = (
+        "import json, os\n"
+        "for name in ('images.lock', 'updater/kept.json', 'updater/hints.json'):\n"
         f"    path = {STATE + '/'!r} + name\n"
         "    if os.path.exists(path):\n"
         "        found = json.load(open(path))\n"
-        "        table = found['services'] if name == 'images.lock' else found\n"
         f"        for service in {list(services)!r}:\n"
-        "            table.pop(service, None)\n"
+        "            found.get('services', found).pop(service, None)\n"
         "        json.dump(found, open(path + '.check', 'w'), indent=2, sort_keys=True)\n"
         "        os.replace(path + '.check', path)\n"
     )
@@ -234,8 +261,23 @@ def forget(context: Context, services: Iterable[str]) -> None:
 
 
 def forget_own(context: Context) -> None:
-    """After the deploy that removed it: its config and its copies."""
+    """After the deploy that removed it: its config, its copies, what is known of it."""
     box.run(context.box, f"rm -rf {OWN.config} {CONFIGS}/.mediastack-updates/{OWN.name}")
+    forget(context, [OWN.name])
+
+
+def withdraw_left(subject: Subject, numbers: Iterable[int] = ()) -> None:
+    """What an earlier, killed run left in the registry: all versions of the own service, of
+    another one those with these numbers."""
+    tags = {bumped(subject.tag, by) for by in numbers}
+    for tag in registry.tags(subject.repository):
+        if subject == OWN or tag in tags:
+            registry.forget(subject.repository, registry.digest(subject.repository, tag))
+
+
+def bumped(tag: str, by: int) -> str:
+    """A tag whose last number is so much higher."""
+    return re.sub(r"(\d+)(\D*)$", lambda found: f"{int(found[1]) + by}{found[2]}", tag)
 
 
 def shown(found: Any) -> str:

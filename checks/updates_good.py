@@ -9,9 +9,9 @@ from typing import Any
 from checks import updates_programs as programs
 from checks.updates_bad import at_gate, dependent, without_check
 from checks.updates_case import Case
-from checks.updates_containers import Image, Life, Program
+from checks.updates_containers import Image, Life, Program, Service
 from checks.updates_programs import good, old_with, work
-from checks.updates_world import MOVED, NEW, Service, World
+from checks.updates_world import MOVED, NEW, World
 
 
 def slow(name: str, program: Program | None = None, **options: Any) -> Case:

@@ -46,6 +46,9 @@ CHEST_SETTINGS: dict[str, Any] = {
     "update_deadline": 15,
 }
 STABLE_SECONDS = 5
+PLAIN_AT_ONCE = 2
+# On a busy machine; it is waited for no longer than it takes.
+ENDS_SECONDS = 110.0
 # Refused before anything was stopped.
 UNTOUCHED = ("wrong-architecture", "index-without-our-platform")
 
@@ -55,8 +58,10 @@ def prepare(context: Context) -> None:
     context.resources.callback(forget_versions)
     ground.prepare(context)
     house.publish(CHEST, "1.0.0")
-    serve(CHEST.tag, lambda config: Real("first", "new").apply(config, 0))
+    serve(CHEST.tag, lambda config: Real("first", "new").apply(config, CHEST.tag, 0))
     house.deploy(context, context.resources.enter_context(sources(context)), CHEST)
+    found = house.state(context, CHEST, mark="control")["databases"][CHEST.databases[0]]
+    context.control("a row that was added", found["rows"]["entries"][-1][2] == "control")
 
 
 def settle(context: Context) -> None:
@@ -116,40 +121,44 @@ class Line:
         self.present = Version(locked["image"], locked["digest"])
         self.schema, self.number = 0, 0
         self.outages: dict[str, float] = {}
-        self.down: list[str] = []
+        self.plain: dict[str, Future[bool]] = {}
+        self.beside = ThreadPoolExecutor(PLAIN_AT_ONCE)
+        self.served: list[Version] = []
         self.false_rollbacks = 0
 
     def play(self, case: Real) -> None:
         """Update to this version; whatever comes of it is judged."""
         self.number += 1
         tag = crash_tag(self.number)
-        new = serve(tag, lambda config: case.apply(config, self.schema))
+        new = serve(tag, lambda config: case.apply(config, tag, self.schema))
         served = [new]
         if case.index_for:
-            tag = crash_tag(self.number, index=True)
-            digest = variants.derive_index(CHEST.repository, new.tag, tag, case.index_for)
-            new = Version(f"{names.REGISTRY}/{CHEST.repository}:{tag}", digest)
+            of_index = crash_tag(self.number, index=True)
+            digest = variants.derive_index(CHEST.repository, tag, of_index, case.index_for)
+            new = Version(f"{names.REGISTRY}/{CHEST.repository}:{of_index}", digest)
             served.append(new)
         try:
-            with registry(self.context, case.registry), ThreadPoolExecutor(1) as beside:
-                plain = self.begin_plain(case, new, beside)
+            with registry(self.context, case.registry):
+                if not self.context.break_name:
+                    self.plain[case.name] = self.beside.submit(
+                        updates_real_plain.survives, self.context.box, case.name, self.present, new
+                    )
                 self._update(case, new)
-                if plain is not None and not plain.result():
-                    self.down.append(case.name)
+                if case.registry:
+                    self.join_plain()
         finally:
-            for version in reversed(served):
-                house.withdraw(version)
+            self.served += served
         house.forget_refused(self.context)
 
-    def begin_plain(
-        self, case: Real, new: Version, beside: ThreadPoolExecutor
-    ) -> Future[bool] | None:
-        """The plain updater, at the same time (with a planted fault it is of no interest)."""
-        if self.context.break_name:
-            return None
-        return beside.submit(
-            updates_real_plain.survives, self.context.box, case.name, self.present, new
-        )
+    def join_plain(self) -> list[str]:
+        """Wait for the plain updates; return those that left their service down."""
+        return [name for name, survived in self.plain.items() if not survived.result()]
+
+    def close(self) -> None:
+        """Nothing is under way any more, and the registry has none of the versions."""
+        self.beside.shutdown(cancel_futures=True)
+        for version in reversed(self.served):
+            house.withdraw(version)
 
     def _update(self, case: Real, new: Version) -> None:
         expected = "new" if case.ends == "new" else "old"
@@ -163,6 +172,7 @@ class Line:
             CHEST,
             strikes if case.meanwhile else [],
             trigger=crash_play.trigger(CHEST, new),
+            seconds=ENDS_SECONDS,
         )
         record.add(seen)
         with contextlib.suppress(CheckError):
@@ -204,18 +214,19 @@ def play(context: Context) -> None:
     """All of them, or those of every run; with a planted fault those that show it."""
     line = Line(context)
     wanted = FOCUS.get(context.break_name)
-    with context.planted():
+    with contextlib.closing(line), context.planted():
         for case in ALL:
             if case.name in wanted if wanted else case.default or context.full:
                 line.play(case)
             if context.break_name and context.violations:
                 return
+        down = line.join_plain()
     played = len(line.outages)
     context.figure("real_images", played)
     context.figure("real_false_rollbacks", line.false_rollbacks)
     context.figure("real_outage", line.outages)
-    context.figure("real_plain_leaves_down", len(line.down))
-    context.figures["real_plain_down"] = line.down
+    context.figure("real_plain_leaves_down", len(down))
+    context.figures["real_plain_down"] = down
 
 
 @contextlib.contextmanager

@@ -33,9 +33,10 @@ class Real:
     """Shell in the box while the journal says `gate`."""
     default: bool = False
 
-    def apply(self, config: Document, schema: int) -> None:
-        """Make a configuration this version's."""
+    def apply(self, config: Document, tag: str, schema: int) -> None:
+        """Make a configuration this version's; without its tag two could be the same image."""
         values = {f"STANDIN_{name.upper()}": text for name, text in self.environment.items()}
+        values["STANDIN_VERSION"] = tag
         with_environment({**values, "STANDIN_SCHEMA": str(schema + self.schema)})(config)
         if self.change is not None:
             self.change(config)

@@ -15,7 +15,8 @@ state() {{ docker inspect -f '{{{{.State.Status}}}} {{{{if .State.Health}}}}{{{{
 docker run --detach --name $name {options} --volume $name:/config {old} || exit 1
 for _ in $(seq 40); do [ "$(state)" = 'running healthy' ] && break; sleep 0.5; done
 docker stop --time 10 $name && docker pull --quiet {new} && docker rm $name \\
-  && docker create --name $name {options} --volume $name:/config {new} && docker start $name
+  && docker create --name $name {options} --volume $name:/config {new} && docker start $name \\
+  || exit 1
 sleep {later}
 for _ in $(seq {looks}); do echo "state: $(state)"; sleep 1; done
 """  # noqa: E501

@@ -13,10 +13,10 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from checks.updates_containers import Config, Container, Image, Life
+from checks.updates_containers import Config, Container, Image, Life, Registry, Service
 
 OLD = "sha256:" + "0" * 64
 NEW = "sha256:" + "1" * 64
@@ -42,34 +42,6 @@ class Refused(Exception):
     """Docker or the registry says no; the message says why."""
 
 
-@dataclass
-class Service:
-    """What the configuration says of the service that is updated."""
-
-    grace: float = 30.0
-    deadline: float = 600.0
-    stable: float = 60.0
-    expects_health: bool = True
-    interval: float = 30.0
-    start_interval: float = 5.0
-    start_period: float = 120.0
-    restarts: bool = True
-    """Docker starts it anew (bridge); else nobody does (vpn zone)."""
-    dependents: tuple[str, ...] = ()
-    tag: str = "1.0.1"
-    """The tag that is new; the old one is 1.0.0."""
-
-
-@dataclass
-class Registry:
-    """`mode`: "" (it works) or what is wrong with it; `speed` in bytes a second."""
-
-    mode: str = ""
-    speed: float = 20e6
-    tags: dict[str, str] = field(default_factory=dict)
-    digests: set[str] = field(default_factory=lambda: {OLD, NEW})
-
-
 class World:
     """Time, the service, Docker, the registry, the disk; and what happened, for the judge."""
 
@@ -77,7 +49,7 @@ class World:
         self.random = random.Random(seed)  # noqa: S311 - choices of a test, not secrets
         self.now = 1000.0
         self.service, self.images = service, images
-        self.registry = Registry(tags={"1.0.0": OLD, service.tag: NEW})
+        self.registry = Registry(tags={"1.0.0": OLD, service.tag: NEW}, digests={OLD, NEW})
         self.config = Config()
         self.container: Container | None = None
         # What was pulled by its digest has no tag, and a plain prune takes it.

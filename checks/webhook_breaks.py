@@ -84,19 +84,6 @@ def no_dedupe(context: Context) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def races(context: Context) -> Iterator[None]:
-    """It looks whether a delivery waits, and writes it, each at its own time."""
-    real = journal.Journal.__init__
-
-    def made(self: journal.Journal, *given: Any, **more: Any) -> None:
-        real(self, *given, **more)
-        self._one_at_a_time = contextlib.nullcontext()  # type: ignore[assignment]
-
-    with mock.patch.object(journal.Journal, "__init__", made):
-        yield
-
-
-@contextlib.contextmanager
 def trusts_the_name(context: Context) -> Iterator[None]:
     """The service is whatever the body says it is."""
 

@@ -16,30 +16,22 @@ from hypothesis import strategies
 
 from checks import webhook_house as house
 
-METHODS = ("POST", "POST", "POST", "GET", "PUT", "DELETE", "HEAD", "OPTIONS", "TRACE", "", "\0")
-PEERS = (house.WUD, house.WUD, house.GUEST, house.LOOPBACK, house.STRANGER, "", "::1", "1e3", "x")
+# Most come so far that their body is looked at.
+METHODS = (*("POST",) * 24, "GET", "PUT", "DELETE", "HEAD", "OPTIONS", "TRACE", "", "\0")
+PEERS = (
+    *(house.WUD,) * 24,
+    *(house.GUEST, house.LOOPBACK, house.STRANGER, "", "::1", "1e3", "x"),
+)
 PATHS = (
-    *("/hooks/wud",) * 6,
+    *("/hooks/wud",) * 48,
     *("/hooks/notify/sonarr", "/hooks/notify/autoheal", "/hooks/notify/", "/hooks/notify/nobody"),
     *("/healthz", "/metrics", "/", "", "/hooks", "/hooks/wud/", "//hooks/wud", "/hooks/../healthz"),
     *("/hooks/wud\0", "/hooks/notify/../wud", "/%2e%2e/", "/" + "a" * 5000, "/ÿ", "/hooks/WUD"),
 )
 NAMES = (
     *("../../x", "/etc/passwd", "..", ".", "", "sonarr/../x", "sonarr\0", "sonarr\n", " sonarr"),
-    *(
-        "SONARR",
-        "ſonarr",
-        "sonarr ",
-        "a" * 9000,
-        "\ud800",
-        "$(id)",
-        "`id`",
-        "%00",
-        "-rf",
-        "é",
-        "💣",
-    ),
-    house.PINNED,
+    *("SONARR", "ſonarr", "sonarr ", "a" * 9000, "\ud800", "$(id)", "`id`", "%00", "-rf", "é"),
+    *("💣", house.PINNED),
 )
 TAGS: tuple[Any, ...] = (
     *("4.0.20", "latest", "../x", "a:b", "x@sha256:" + "0" * 64, "", "\0", "-", "a" * 129, "$(id)"),

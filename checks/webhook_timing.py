@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 
 LIMIT = 4.5
 # Shares of all samples that stay below the threshold.
-KEPT = (0.5, 0.75, 0.9, 0.99, 1.0)
+KEPT = (0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
 ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 WARM_UP = 2000
 

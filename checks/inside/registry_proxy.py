@@ -63,8 +63,9 @@ class Proxy(http.server.BaseHTTPRequestHandler):
 def rules(upstream: str) -> str:
     address, _, port = upstream.partition(":")
     return (
-        f"table ip {TABLE} {{ chain out {{ type nat hook output priority -100;"
-        f" ip daddr {address} tcp dport {port} meta skuid != {ACCOUNT} redirect to :{PORT}; }} }}"
+        f"table ip {TABLE} {{\n chain out {{\n  type nat hook output priority -100;\n"
+        f"  ip daddr {address} tcp dport {port} meta skuid != {ACCOUNT} redirect to :{PORT};\n"
+        " }\n}\n"
     )
 
 

@@ -32,6 +32,7 @@ LIVING = ("/var/lib/mediastack/monitor/monitor.json", "/run/mediastack/keeper.js
 DAEMONS = (
     *("docker.service", "containerd.service", "ssh.service"),
     *("mediastack-keeper.service", "mediastack-monitor.service", "mediastack-healer.service"),
+    "mediastack-updater.service",
 )
 
 

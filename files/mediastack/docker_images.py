@@ -60,11 +60,6 @@ class DockerImages(Docker):
                 if error := line.get("error"):
                     raise DockerError(str(error))
 
-    def tag(self, image: str, repository: str, tag: str) -> None:
-        """Give an image one more name. Raise DockerError when it is not here."""
-        with self._client(reading=False) as client:
-            client.tag(image, repository, tag, force=True)
-
     def tags(self, prefix: str) -> dict[str, dict[str, Any]]:
         """Return {"repository:tag": image as listed} of the names that begin with "prefix/"."""
         with self._client() as client:

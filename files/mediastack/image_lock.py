@@ -6,8 +6,9 @@ rebuild restores what ran. The catalog's pin is the floor: a locked image counts
 the same repository and its tag is the same or newer, else the catalog wins. An update under way has
 its image beside the entry as a `trial`, which counts before it; when the gate was passed it becomes
 the entry, and what ran before is kept as `previous` for a rollback. Older programs read the entry
-alone. Compose learns the digests from an override file per stack, images.yaml, that is rewritten
-only when it would differ.
+alone. Where nothing is locked (the file was damaged or lost) what runs is adopted, so that no older
+image meets what a newer one made of its config. Compose learns the digests from an override file
+per stack, images.yaml, that is rewritten only when it would differ.
 """
 
 from __future__ import annotations
@@ -102,6 +103,26 @@ def put_back(service: str, image: str, digest: str, *, path: str | None = None) 
 def forget_previous(service: str, *, path: str | None = None) -> None:
     """There is nothing to go back to any more; fine when there was nothing."""
     _change(service, lambda entry: {k: v for k, v in entry.items() if k != "previous"}, path)
+
+
+def adopt(
+    settings: dict[str, Any], running: dict[str, str], *, path: str | None = None
+) -> set[str]:
+    """Lock what runs where nothing is locked (the file, or an entry, was damaged or lost), and
+    return whose it was. Raise ValueError, OSError.
+
+    `running`: {service: what its container was made from}. An older image under what a newer one
+    made of the config is the one thing that must not happen for want of an entry.
+    """
+    locked, adopted = read(path=path), set()
+    for service, made_from in running.items():
+        image, _, digest = made_from.partition("@")
+        catalog_image = settings["services"].get(service, {}).get("image", "")
+        found = {"image": image, "digest": digest}
+        if service not in locked and _is_entry(found) and allows(catalog_image, image, digest):
+            record(service, image, digest, path=path)
+            adopted.add(service)
+    return adopted
 
 
 def reference(service: str, catalog_image: str, *, path: str | None = None) -> str:

@@ -25,6 +25,8 @@ ANSWER_SECONDS = 3
 LOCK_SECONDS = 10
 FORWARDING_SECONDS = 6
 COMMAND_SECONDS = 15
+# From the gateway's own address Docker's masquerading would make it come from the LAN's.
+LOOPBACK = "127.0.0.1"
 # Gluetun's name for its device.
 TUNNEL = "tun0"
 CLIENT = "qbittorrent"
@@ -111,16 +113,19 @@ def door_answers(host: str, port: int, questions: "dict[str, int]") -> "dict[str
     """What the updater's door says to each question ("METHOD path"): an HTTP status, or why not."""
     asked = {question: question.partition(" ") for question in questions}
     return {
-        question: web_answer(f"http://{host}:{port}{path}", method)
+        question: web_answer(f"http://{host}:{port}{path}", method, LOOPBACK)
         for question, (method, _, path) in asked.items()
     }
 
 
-def web_answer(url: str, method: str = "GET") -> "int | str":
-    """The HTTP status of a URL, or why there is none."""
+def web_answer(url: str, method: str = "GET", source: str = "") -> "int | str":
+    """The HTTP status of a URL, asked from a source address of ours, or why there is none."""
     parts = urllib.parse.urlsplit(url.replace("NO-CONTAINER", NO_CONTAINER))
     connection = http.client.HTTPConnection(
-        parts.hostname or "", parts.port, timeout=ANSWER_SECONDS
+        parts.hostname or "",
+        parts.port,
+        timeout=ANSWER_SECONDS,
+        source_address=(source, 0) if source else None,
     )
     try:
         connection.request(method, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))

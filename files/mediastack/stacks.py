@@ -207,6 +207,11 @@ def _look(
     """Return the planned actions asked for and not given up, of these the ready ones, and why
     new settings were refused."""
     observation = observe.observe(config, docker)
+    running = {one["service"]: one["image"] for one in observation["containers"]
+               if one["service"] == one["name"]}  # fmt: skip
+    for service in image_lock.adopt(config, running):
+        acts.record(actor, service, "image locked", cause="it ran, and the image lock had no entry")
+        observation = observe.observe(config, docker)
     # A bare `docker stop` of a moment ago must not be undone by a deploy.
     user_stops.settle(docker, observation, actor)
     actions = plan.plan(config, observation)

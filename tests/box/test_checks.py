@@ -35,7 +35,11 @@ FAULTS = {
     "monitor-box": ("monitor-stopped", "is not in the namespace of gluetun"),
     "privilege": ("capability", "can read /etc/shadow"),
     "monitor": ("believes-running", "has run in another namespace than Gluetun's"),
+    "webhook": ("no-token", "no token is answered with 202"),
+    "updates": ("config-not-restored", "the old version starts with"),
     "notify": ("unmasked", "is in a message or in the log"),
+    "updates-crash": ("journal-after-act", "was made while the journal said"),
+    "image-lock": ("ignores-the-lock", "after an update a deploy changes"),
     "leaks": ("wall-gone", "packets left beside the tunnel with Gluetun's wall open"),
 }
 

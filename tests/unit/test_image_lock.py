@@ -238,3 +238,34 @@ def test_overrides_follow_lock_and_configuration(tmp_path, path):
     without = settings(tmp_path, plex=("media", "plex:1.43.0"))
     assert image_lock.write_overrides(without, path=path) == [str(file)]
     assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("running", "adopted"),
+    [
+        (f"{SONARR}:4.0.21@{ONE}", True),
+        (f"{SONARR}:4.0.20@{ONE}", True),
+        (f"{SONARR}:4.0.19@{ONE}", False),
+        (f"{SONARR}:4.0.21", False),
+        (f"ghcr.io/x/sonarr:4.0.21@{ONE}", False),
+        ("", False),
+    ],
+)
+def test_what_runs_is_locked_where_nothing_is_and_the_catalog_allows_it(path, running, adopted):
+    settings = {"services": {"sonarr": {"image": f"{SONARR}:4.0.20"}}}
+
+    found = image_lock.adopt(settings, {"sonarr": running, "stranger": running}, path=path)
+
+    assert found == ({"sonarr"} if adopted else set())
+    locked = image_lock.read(path=path)
+    assert {name: f"{one['image']}@{one['digest']}" for name, one in locked.items()} == (
+        {"sonarr": running} if adopted else {}
+    )
+
+
+def test_what_is_locked_is_never_adopted_anew(path):
+    image_lock.record("sonarr", f"{SONARR}:4.0.20", ONE, path=path)
+    settings = {"services": {"sonarr": {"image": f"{SONARR}:4.0.20"}}}
+
+    assert not image_lock.adopt(settings, {"sonarr": f"{SONARR}:4.0.21@{TWO}"}, path=path)
+    assert image_lock.read(path=path)["sonarr"]["digest"] == ONE

@@ -238,3 +238,31 @@ def test_what_is_in_the_directory_follows_the_accounts_number_but_no_second_name
     assert [one["path"] for one in account.check(system)] == [str(directory)]
     account.apply(system)
     assert (directory.stat().st_uid, kept.stat().st_uid, other.stat().st_uid) == (997, 997, 0)
+
+
+def test_every_system_account_is_made_with_the_mode_that_its_directory_has(
+    host: Accounts, system: dict[str, Any], tmp_path: Path
+) -> None:
+    inbox = {"user": "mediastack-updater", "comment": "the door", "mode": "0700"}
+    both = {**system, "system": [*system["system"], {**inbox, "directory": str(tmp_path / "in")}]}
+    account.apply(both)
+    assert {WATCHER, "mediastack-updater"} <= set(host.users)
+    assert oct((tmp_path / "in").stat().st_mode & 0o777) == "0o700"
+    assert found(both) == account.apply(both) == []
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_directories_in_it_follow_the_number_too_and_no_deeper_ones(
+    host: Accounts, system: dict[str, Any]
+) -> None:
+    account.apply(system)
+    inner = Path(system["system"][0]["directory"]) / "new"
+    (inner / "deep").mkdir(parents=True)
+    kept, deep = inner / "one.json", inner / "deep" / "two.json"
+    kept.write_text("{}")
+    deep.write_text("{}")
+    before = deep.stat().st_uid
+    host.users[WATCHER] = 997
+    account.apply(system)
+    assert (inner.stat().st_uid, kept.stat().st_uid) == (997, 997)
+    assert deep.stat().st_uid == before

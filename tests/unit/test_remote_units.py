@@ -283,3 +283,46 @@ def test_a_socket_that_does_not_listen_is_started_and_its_door_not_judged(
     assert [one["problem"] for one in units.check(door)] == ["is failed"]
     units.apply(door)
     assert called[-1] == ["enable", "--quiet", "--now", DOOR_UNIT["Id"]]
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        made.listen()
+        yield made
+
+
+def test_a_tcp_door_that_listens_elsewhere_is_opened_anew(
+    system: Callable[..., Systemctl], listener: socket.socket
+) -> None:
+    name = "mediastack-updater.socket"
+    made = system({**GOOD, "Id": name})
+    port = listener.getsockname()[1]
+    here, there = f"127.0.0.1:{port}", f"127.0.0.2:{port}"
+    spec = {"units": [{"name": name, "kind": "socket"}], "helpers": [], "release": "1"}
+    assert units.check({**spec, "sockets": {name: {"listens": here}}}) == []
+    moved = {**spec, "sockets": {name: {"listens": there}}}
+    assert units.check(moved) == [{"path": name, "problem": f"its door {there} is absent"}]
+    units.apply(moved)
+    assert made.calls[-1] == ["restart", name, "mediastack-updater.service"]
+
+
+def test_a_unit_that_was_given_other_secrets_is_restarted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(units, "CREDENTIALS", str(tmp_path))
+    given, kept = tmp_path / "door.service", tmp_path / "kept"
+    given.mkdir()
+    (given / "token").write_text("one")
+    kept.write_text("one")
+    wanted = {"token": str(kept)}
+    assert not units.stale_credentials("door.service", wanted)
+    assert not units.stale_credentials("keeper.service", None)
+    kept.write_text("two")
+    assert units.stale_credentials("door.service", wanted)
+    kept.write_text("one")
+    assert units.stale_credentials("door.service", {**wanted, "more": str(kept)})
+    kept.unlink()
+    assert units.stale_credentials("door.service", wanted)
+    assert units.stale_credentials("none.service", wanted)

@@ -63,6 +63,22 @@ def test_what_is_pulled_by_digest_gets_its_tag_on_this_host(house: House) -> Non
     assert len(house.names) == len(EVERYTHING)
 
 
+def test_a_lost_image_lock_moves_no_image_but_is_written_again(house: House) -> None:
+    house.apply()
+    before, running = image_lock.read(), [c["image"] for c in house.docker.containers]
+    for name, entry in before.items():
+        entry.pop("recorded_at")
+        assert name in EVERYTHING
+    Path(image_lock.default_path()).write_text("{ damaged")
+    house.composed.clear()
+    outcome = house.apply()
+    assert (outcome.done, house.composed) == ([], [])
+    assert [c["image"] for c in house.docker.containers] == running
+    after = image_lock.read()
+    assert all(after[name]["digest"] == entry["digest"] for name, entry in before.items())
+    assert [one["outcome"] for one in ledger.read()][-1] == "image locked"
+
+
 def test_a_second_run_does_nothing_at_all(house: House) -> None:
     house.apply()
     house.composed.clear()

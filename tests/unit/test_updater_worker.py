@@ -178,10 +178,25 @@ def test_only_so_many_own_tags_are_asked_for_in_a_pass_and_gluetun_comes_last(
     entry = stage.config["services"]["seerr"]
     services = {f"s{number}": dict(entry) for number in range(9)}
     stage.config["services"] = {"gluetun": {**entry, "owner": True}, **services}
-    asked = [service for service, _, _ in worker.questions(stage.config)]
+    asked = [one.service for one in worker.questions(stage.config, {})]
     assert asked == [f"s{number}" for number in range(worker.MOST_ASKED)]
     stage.wud = {"gluetun": {"v1.0.1"}}
-    assert [service for service, _, _ in worker.questions(stage.config)][-1] == "gluetun"
+    assert [one.service for one in worker.questions(stage.config, {})][-1] == "gluetun"
+
+
+def test_a_hint_that_comes_while_one_is_followed_is_followed_as_well(stage: Stage) -> None:
+    hints.add("seerr", "wud")
+    resolve = stage.docker.distribution
+    came = iter(["v1.0.1"])
+
+    def distribution(image: str) -> dict[str, Any]:
+        for tag in came:
+            hints.add("seerr", "wud", tag)
+        return resolve(image)
+
+    stage.docker.distribution = distribution  # type: ignore[method-assign]
+    stage.once()
+    assert stage.driven == [("seerr", "v1.0.1", "worker")] and hints.read() == {}
 
 
 def test_a_lock_that_cannot_be_had_is_a_passing_trouble(stage: Stage) -> None:

@@ -118,13 +118,15 @@ def test_it_can_only_read(tmp_path: Path) -> None:
     assert not any("TRIGGER_DOCKER" in key for key in services["wud"]["environment"])
 
 
+DOORS = ("updater", "webhook_token")
+
+
 def test_the_door_has_a_token_also_without_its_caller(tmp_path: Path) -> None:
     def entry(settings: Settings) -> dict[str, Any]:
         _, config = layout.build(
             settings, host_name="box", bind_address="192.168.1.10", daemon={}, data_is_mount=True
         )
-        wanted = ("updater", "webhook_token")
-        (found,) = (one for one in config["secrets"] if (one["service"], one["name"]) == wanted)
+        (found,) = (one for one in config["secrets"] if (one["service"], one["name"]) == DOORS)
         return dict(found)
 
     with_it = entry(load(tmp_path))

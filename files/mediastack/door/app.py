@@ -229,15 +229,14 @@ def bodies_of(environment: Environment, largest: int) -> bytes:
 def _token(environment: Environment, hook: str) -> str:
     """The token that a caller shows, "" for none."""
     header = str(environment.get("HTTP_AUTHORIZATION", ""))
-    if hook in settings.AS_PASSWORD:
-        return auth.basic(header)
     if hook in settings.IN_THE_QUERY:
         try:
             query = parse_qs(str(environment.get("QUERY_STRING", "")), max_num_fields=8)
         except ValueError:
             return ""
         return query.get("token", [""])[0]
-    return auth.bearer(header)
+    # Some applications can only be given an address with a password in it.
+    return auth.bearer(header) or ("" if hook == settings.WUD else auth.basic(header))
 
 
 def _json(value: Any) -> bytes:

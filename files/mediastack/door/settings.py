@@ -17,9 +17,8 @@ from mediastack.door import auth
 
 WUD = "wud"
 PREFIX = "hook_"
-# They know an address only: a token in its query, or as its password. Nobody writes it down here.
+# It can set no header, nor a password in its address: a query is as good, and not written down.
 IN_THE_QUERY = ("cross-seed",)
-AS_PASSWORD = ("unpackerr",)
 BY_ADDRESS = ("autoheal",)
 LONGEST_TOKEN = 4096
 DEFAULT_PORT = 8195
@@ -45,8 +44,8 @@ class Settings(NamedTuple):
             return False
 
     def is_host(self, peer: str) -> bool:
-        """Whether the host itself asks: from the gateway's address or, where Docker's masquerading
-        rule for this subnet takes that for a container's, from a loopback one."""
+        """Whether the host itself asks: from a loopback address (probes.door_answers), or from the
+        gateway's where no masquerading rule takes that for a container's."""
         return peer == self.host or peer.startswith("127.")
 
 

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from mediastack import clock, healing, image_lock, lock, observe, plan, stacks
 from mediastack import config as configuration
@@ -46,6 +46,8 @@ ACTOR = "updater"
 UNIT = "mediastack-update.service"
 # Own tags asked for in one pass: a registry counts questions, and there is another pass soon.
 MOST_ASKED = 6
+# So often hints that came during a pass are followed before it ends.
+MOST_ROUNDS = 3
 Said = Callable[[transaction.Transaction], None]
 
 
@@ -69,8 +71,16 @@ def once(config: dict[str, Any], docker: ImageEngine) -> int:
         if why:
             print(f"mediastack update-worker: nothing new is begun: {why}", file=sys.stderr)
             return 0
-        for service, tags, same_tag in questions(config):
-            look(config, docker, service, tags, same_tag=same_tag)
+        heard = hints.read()
+        for question in questions(config, heard):
+            look(config, docker, question)
+        # A hint that came meanwhile starts nobody, for we are at work.
+        for _ in range(MOST_ROUNDS):
+            fresh = {name: hint for name, hint in hints.read().items() if heard.get(name) != hint}
+            heard |= fresh
+            for question in questions(config, fresh) if fresh else ():
+                if question.hint is not None:
+                    look(config, docker, question)
     except (NotReachable, DockerError, lock.Busy) as error:
         # Not a failure of ours: the next pass is soon.
         print(f"mediastack update-worker: {error}", file=sys.stderr)
@@ -89,30 +99,38 @@ def closed(config: dict[str, Any], now: datetime | None = None) -> str:
     return ""
 
 
-def questions(config: dict[str, Any]) -> Iterator[tuple[str, set[str], bool]]:
-    """Yield (service, tags that somebody named, whether its own tag is due) of those to be looked
-    at; Gluetun last, since its update disturbs the others."""
-    hinted = hints.read()
+class Question(NamedTuple):
+    """A service to be looked at: tags that somebody named, the hint about it if there was one, and
+    whether its own tag is to be asked for."""
+
+    service: str
+    tags: set[str]
+    hint: hints.Hint | None
+    same_tag: bool
+
+
+def questions(config: dict[str, Any], hinted: dict[str, hints.Hint]) -> Iterator[Question]:
+    """Yield what is to be looked at; Gluetun last, since its update disturbs the others."""
     known = wud.tags(settings.of(config).wud, set(config["services"])) or {}
     owner, asked = plan.owner_name(config), 0
     for service in sorted(config["services"], key=lambda name: name == owner):
         if config["services"][service].get("updates") == PINNED:
             continue
         hint = hinted.get(service)
-        tags = known.get(service, set()) | ({hint["tag"]} if hint and hint["tag"] else set())
+        named = {str(hint.get("tag", ""))} if hint else set()
+        tags = known.get(service, set()) | named
         due = hint is None and asked < MOST_ASKED and candidates.is_due(service)
         asked += due
         if tags or hint or due:
-            yield service, {tag for tag in tags if wud.TAG.fullmatch(tag)}, bool(hint or due)
+            usable = {tag for tag in tags if wud.TAG.fullmatch(tag)}
+            yield Question(service, usable, hint, bool(hint or due))
 
 
-def look(
-    config: dict[str, Any], docker: ImageEngine, service: str, tags: set[str], *, same_tag: bool
-) -> None:
+def look(config: dict[str, Any], docker: ImageEngine, question: Question) -> None:
     """Find out what there is for one service, and do it or tell of it. Raise NotReachable."""
-    hint = hints.read().get(service)
-    tags = candidates.widened(config, service, tags, ask=False)
-    found = candidates.find(config, docker, service, tags, same_tag=same_tag)
+    service, hint = question.service, question.hint
+    tags = candidates.widened(config, service, question.tags, ask=False)
+    found = candidates.find(config, docker, service, tags, same_tag=question.same_tag)
     wait = [one for one in found if one.verdict.action == "wait"]
     for one in wait:
         print(f"mediastack update-worker: {service}: {one.verdict.why}", file=sys.stderr)
@@ -127,7 +145,7 @@ def look(
         if one.verdict.action == "tell":
             tell.found(service, one.running.image, one.new.image, one.new.digest, one.verdict.why)
     if not wait:
-        if same_tag:
+        if question.same_tag:
             candidates.asked(service)
         if hint is not None:
             hints.take(service, hint)
