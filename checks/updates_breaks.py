@@ -210,9 +210,9 @@ def real_gate_believes_running(context: Context) -> Iterator[None]:
     """On the box: what runs is good, whatever its health check says."""
     asks = 'if seen.expects_health and seen.health != "healthy":'
     settled = 'limits.stable_seconds and (gate["probes"] or not seen.expects_health)'
-    with updates_crash_faults.patched(
-        context, "updater/gate.py", asks, "if False:", settled, "limits.stable_seconds"
-    ):
+    last = "if not problem and seen.failing:"
+    changes = (asks, "if False:", last, "if False:", settled, "limits.stable_seconds")
+    with updates_crash_faults.patched(context, "updater/gate.py", *changes):
         yield
 
 
