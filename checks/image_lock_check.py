@@ -78,6 +78,8 @@ def updated(context: Context, by: int, *, good: bool = True) -> Version:
     played = play(context, OWN, Scenario(good), (old, new), {})
     if played.ended != ("new" if good else "old"):
         raise CheckError(f"the update to {new.tag} ended with the version {played.ended or '?'}")
+    # Autoheal was paused meanwhile, and is unhealthy for Docker until its next probe.
+    runtime.wait_until_well(context.box, ground.SETTLE_SECONDS)
     return new if good else old
 
 

@@ -91,6 +91,9 @@ def apply(
                     cause = causes.get(act["service"], f"still to {act['action']}: {act['reason']}")
                     failed[act["service"]] = cause
             now = [act for act in now if act["service"] not in failed]
+            if any(act["action"] == "remove" for act in now):
+                # Else the file beside the compose file names a service that is none any more.
+                image_lock.write_overrides(config)
             if any(act["action"] in ("create", "recreate") for act in now):
                 require_network(config, docker)
             alone = {name for name in causes if attempts[name] > 1}

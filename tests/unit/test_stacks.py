@@ -79,6 +79,17 @@ def test_a_lost_image_lock_moves_no_image_but_is_written_again(house: House) -> 
     assert [one["outcome"] for one in ledger.read()][-1] == "image locked"
 
 
+def test_what_compose_is_told_of_a_service_goes_with_the_service(house: House) -> None:
+    house.apply()
+    overrides = Path(house.config["paths"]["program"], "stacks/media/images.yaml")
+    assert '"seerr"' in overrides.read_text()
+    del house.config["services"]["seerr"]
+    house.config["stacks"]["media"]["services"].remove("seerr")
+    house.apply()
+    assert "seerr" not in house.statuses()
+    assert '"seerr"' not in overrides.read_text() and '"plex"' in overrides.read_text()
+
+
 def test_a_second_run_does_nothing_at_all(house: House) -> None:
     house.apply()
     house.composed.clear()
