@@ -60,16 +60,14 @@
 #   notify-test
 #       Send a test message through the notification path.
 #   uninstall [--purge] [--dry-run] [--yes]
-#       Remove the stack from this host. Media stay; app state, backups and secrets
-#       go only with --purge.
+#       Remove the stack from this host. Media stay; app state, secrets go only with --purge.
 #   help [verb]
 #       This text, or what it says about one verb.
 #
 # Options before everything else: --debug traces each command with file and line.
 # Exit codes: 0 done, 1 failed, 2 wrong usage. "exec" passes on its command's.
 
-set -euo pipefail
-shopt -s extglob
+set -euo pipefail; shopt -s extglob
 
 # Tests work in a throwaway tree; on a host this is empty.
 readonly ROOT="${MEDIASTACK_ROOT:-}"
