@@ -39,7 +39,7 @@ FAULTS = {
     "updates": ("config-not-restored", "the old version starts with"),
     "notify": ("unmasked", "is in a message or in the log"),
     "updates-crash": ("journal-after-act", "was made while the journal said"),
-    "image-lock": ("ignores-the-lock", "after an update a deploy changes"),
+    "image-lock": ("ignores-the-lock", "a deploy changes containers /crate"),
     "leaks": ("wall-gone", "packets left beside the tunnel with Gluetun's wall open"),
 }
 
