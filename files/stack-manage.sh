@@ -60,7 +60,7 @@
 #   notify-test
 #       Send a test message through the notification path.
 #   uninstall [--purge] [--dry-run] [--yes]
-#       Remove the stack from this host. Media stay; app state, secrets go only with --purge.
+#       Remove the stack. Media stay; app state, backups and secrets go only with --purge.
 #   help [verb]
 #       This text, or what it says about one verb.
 #
