@@ -138,7 +138,7 @@ def test_somebody_elses_work_stops_the_clock_but_not_for_ever() -> None:
 
 
 def test_a_docker_that_never_answers_ends_in_failure() -> None:
-    assert run([(1000, Seen(known=False))])[0] == "failed: nobody could look at it after 300 s"
+    assert run([(1000, Seen(known=False))])[0] == "given up: nobody could look at it after 300 s"
 
 
 def test_well_from_just_before_the_deadline_may_be_proven() -> None:
@@ -155,7 +155,7 @@ def test_never_well_for_long_is_bad_in_the_end() -> None:
 
 def test_what_the_user_stops_during_the_trial_is_no_success() -> None:
     verdict, _ = run([(5, seen(status="exited", stopped_by_user=True))])
-    assert verdict == "failed: you stopped it during its trial"
+    assert verdict == "given up: you stopped it during its trial"
 
 
 def test_a_frozen_worker_and_a_new_boot_prove_nothing() -> None:

@@ -37,6 +37,7 @@ class Paper:
         self.lines = 0
         self.rows = 0
         self.copied_rows = -1
+        self.stopped_by_user = False
 
     def line(self) -> None:
         """A point at which a kill is possible."""
@@ -92,6 +93,7 @@ class Paper:
             status="running",
             health="healthy" if well else "unhealthy",
             life=self.running,
+            stopped_by_user=self.stopped_by_user and wanted == "new",
             probe=str(self.now),
         )
 
@@ -206,6 +208,13 @@ def test_a_bad_version_ends_as_the_old_one_with_its_config() -> None:
     assert house.refused == ["sha256:new"]
     assert house.stages == ["started", "rolled back"]
     assert "unhealthy" in tx["why"]
+
+
+def test_what_the_user_stops_in_the_gate_is_taken_back_and_not_called_bad() -> None:
+    house = Paper()
+    house.stopped_by_user = True
+    assert house.drive()["step"] == "undone"
+    assert (house.running, house.config, house.refused) == ("old", "old", [])
 
 
 @pytest.mark.parametrize("step", ["pull", "copy", "settle"])

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 PASSED = "passed"
 FAILED = "failed: "
+# No verdict on the image: it is taken back, and may be tried another day.
+GIVEN_UP = "given up: "
 # So many lives, or falls from good health, are no slow start any more.
 MOST_LIVES = 4
 MOST_FALLS = 3
@@ -79,7 +81,8 @@ def begin() -> Gate:
 
 
 def step(seen: Seen, gate: Gate, limits: Limits, now: float) -> tuple[str, Gate]:
-    """Return ("" to wait, "passed" or "failed: why", the next gate); `now` in steady seconds."""
+    """Return ("" to wait, "passed", "failed: why" or "given up: why", the next gate); `now` in
+    steady seconds."""
     gate = dict(gate)
     passed = 0.0 if gate["at"] is None else now - gate["at"]
     # Below zero: the steady clock began anew with a boot.
@@ -92,9 +95,9 @@ def step(seen: Seen, gate: Gate, limits: Limits, now: float) -> tuple[str, Gate]
         return "", gate
     gate["spent"] += passed
     if not seen.known:
-        return _late(gate, limits, "nobody could look at it"), gate
+        return _late(gate, limits, "nobody could look at it", GIVEN_UP), gate
     if seen.stopped_by_user:
-        return f"{FAILED}you stopped it during its trial", gate
+        return f"{GIVEN_UP}you stopped it during its trial", gate
     new_life = seen.present and seen.life != gate["life"]
     if new_life:
         gate.update(life=seen.life, lives=gate["lives"] + 1)
@@ -159,7 +162,7 @@ def _hopeless(seen: Seen, gate: Gate) -> str:
     return ""
 
 
-def _late(gate: Gate, limits: Limits, problem: str) -> str:
+def _late(gate: Gate, limits: Limits, problem: str, verdict: str = FAILED) -> str:
     if gate["spent"] < limits.deadline_seconds:
         return ""
-    return f"{FAILED}{problem} after {limits.deadline_seconds:.0f} s"
+    return f"{verdict}{problem} after {limits.deadline_seconds:.0f} s"

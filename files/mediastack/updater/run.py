@@ -106,6 +106,8 @@ def _judged(tx: Transaction, house: House, now: float) -> Result:
         return Result("wait", gate=next_gate)
     if verdict == gate.PASSED:
         return Result(gate=next_gate)
+    if verdict.startswith(gate.GIVEN_UP):
+        return Result("passing", verdict.removeprefix(gate.GIVEN_UP), gate=next_gate)
     return Result("bad", verdict.removeprefix(gate.FAILED), gate=next_gate)
 
 

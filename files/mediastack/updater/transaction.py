@@ -126,10 +126,8 @@ def after(tx: Transaction, result: Result) -> Transaction:
     told = {**tx, "why": result.why}
     if step in ("pull", "copy", "settle"):
         return _to({**told, "refuse": result.trouble == "bad"}, "return")
-    if step == "switch":
+    if step in ("switch", "gate"):
         return _to({**told, "refuse": result.trouble == "bad"}, "back")
-    if step == "gate":
-        return _to({**told, "refuse": True}, "back")
     if step == "regate":
         # The old version with its own config is all there is to go back to.
         return _to({**tx, "sick": result.why}, "undone")
