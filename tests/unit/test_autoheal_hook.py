@@ -24,8 +24,8 @@ def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def keeper() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that ends of SIGHUP."""
-    with subprocess.Popen(["sleep", "60"]) as process:
+    """A process that ends of SIGHUP, also where this one was started by nohup."""
+    with subprocess.Popen(["env", "--default-signal=HUP", "sleep", "60"]) as process:
         yield process
         process.kill()
 
