@@ -34,9 +34,11 @@ NAME = "updates-crash"
 BUDGET_SECONDS = 300.0
 FORWARD = ("pull", "copy", "settle", "switch", "gate", "commit")
 BACKWARD = ("back", "restore", "revive", "regate")
-# How long they take on a quiet box, for who asks before it was measured.
-USUAL = {"pull": 0.8, "copy": 0.2, "settle": 0.6, "switch": 1.4, "gate": 4.0, "commit": 0.03,
-         "back": 0.5, "restore": 0.12, "revive": 1.4, "regate": 3.5}  # fmt: skip
+# How long they take on a quiet box; on a busy one a blow falls in an earlier part of its step.
+USUAL = {"pull": 0.25, "copy": 0.06, "settle": 0.4, "switch": 0.6, "gate": 2.5, "commit": 0.02,
+         "back": 0.3, "restore": 0.08, "revive": 0.6, "regate": 2.5}  # fmt: skip
+# The latest part of a step in which a blow falls, and how many have to be in the one meant.
+LATEST, IN_THEIR_STEP_SHARE, FEW = 0.6, 0.7, 10
 # It writes a row into its database, and then ends, at each of its starts.
 BAD = {"STANDIN_EXIT_CODE": "1"}
 DEAD_SECONDS = 10
@@ -137,6 +139,13 @@ class Line:
         self.context.figure(f"{name}_updates", len(ended))
         self.context.figure(f"{name}_ended_new", ended.count("new"))
         self.context.figure(f"{name}_ended_old", ended.count("old"))
+        blows = [blow for one in self.played for blow in one.record.struck]
+        there = sum(meant == hit for _, _, meant, hit, _ in blows)
+        self.context.figure(f"{name}_blows", len(blows))
+        self.context.figure(f"{name}_blows_in_their_step", there)
+        if len(blows) >= FEW:
+            enough = there >= IN_THEIR_STEP_SHARE * len(blows)
+            self.context.control("updates that were struck in the step that was meant", enough)
         longest = max(one.record.outage() for one in self.played)
         self.context.figure(f"{name}_down_seconds_longest", longest)
 
@@ -145,7 +154,7 @@ def every_step(chance: random.Random, good: bool, *, apart: bool) -> list[Scenar
     """A kill at each step: each in an update of its own (`apart`), or several in one."""
     steps = [*FORWARD, "done"] if good else [*FORWARD[:5], *BACKWARD, "undone"]
     whom = {step: chance.choice(("worker", "unit")) for step in steps}
-    blows = [Blow(step, whom[step], chance.random()) for step in steps]
+    blows = [Blow(step, whom[step], LATEST * chance.random()) for step in steps]
     many = len(blows) if apart else SEVERAL[good]
     return [Scenario(good, tuple(blows[number::many])) for number in range(many)]
 
@@ -174,7 +183,7 @@ def dead(context: Context) -> None:
         if context.break_name:
             line.play(faults.FOCUS[context.break_name])
             return
-        blows = (Blow("settle", "unit", 0.9), Blow("restore", "unit", 0.5, up))
+        blows = (Blow("settle", "unit", LATEST), Blow("restore", "unit", 0.5, up))
         line.play([Scenario(False, blows, DEAD_SECONDS)])
     line.figures("dead")
 
@@ -185,7 +194,11 @@ def struck(
     """Updates (is it good, at which steps) that are struck by something worse than a kill of
     the updater: then a good one may be taken back, too."""
     return [
-        Scenario(good, tuple(Blow(step, what, chance.random()) for step in steps), may_go_back=True)
+        Scenario(
+            good,
+            tuple(Blow(step, what, LATEST * chance.random()) for step in steps),
+            may_go_back=True,
+        )
         for good, steps in updates
     ]
 

@@ -235,13 +235,16 @@ def main(
         begun = begun or bool(step)
         if waiting and not due and step == waiting[0]["step"]:
             due = now + waiting[0]["delay"]
-        if due and time.time() >= due:
-            blow = waiting.pop(0)
-            due = 0.0
-            struck.append([time.time(), blow["what"], journal()[0], strike(blow["what"])])
-            frozen = blow["what"] == "freeze"
-            if blow.get("then"):
-                children.append(subprocess.Popen(["sh", "-c", blow["then"]]))
+        # A step that is over sooner than usual: then at the beginning of the next.
+        if due and (time.time() >= due or step != waiting[0]["step"]):
+            at, (now_in, _), hit = time.time(), journal(), strike(waiting[0]["what"])
+            if hit or now_in in ("", *OVER):
+                blow = waiting.pop(0)
+                due = 0.0
+                struck.append([at, blow["what"], blow["step"], now_in, hit])
+                frozen = blow["what"] == "freeze"
+                if blow.get("then"):
+                    children.append(subprocess.Popen(["sh", "-c", blow["then"]]))
         for entry in list(unnamed):
             owner, image = described(entry[1], known)
             if owner or now - entry[0] > 5.0:
