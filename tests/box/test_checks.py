@@ -64,7 +64,7 @@ def check(name: str, *arguments: str) -> tuple[int, dict[str, Any], str]:
     return done.returncode, json.loads(done.stdout.splitlines()[-1]), done.stderr
 
 
-# Last, when the other lane has long ended: a newer Gluetun in the registry is seen by its boxes too,
+# Last, when the other lane has long ended: its boxes too would see a newer Gluetun in the registry,
 # and decisions are better not measured beside other work.
 LAST = ("updates-crash", "monitor-box")
 IN_ORDER = sorted(CHECKS, key=lambda name: (name in LAST and 1 + LAST.index(name), name))
