@@ -47,6 +47,20 @@ def credentials(secrets: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
     return {SERVICE: {name: render.secret_path(CONSUMER, name) for name in ours}}
 
 
+def originals(secrets: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
+    """Where the truth about each of them is, {unit: {name: path}}: a copy that somebody changed is
+    put right before a unit is looked at, and is no reason to start it anew."""
+    return {
+        SERVICE: {
+            one["name"]: render.secret_path(*str(one["source"]).split("/", 1))
+            if one["origin"] == "copy"
+            else render.secret_path(CONSUMER, one["name"])
+            for one in secrets
+            if one["service"] == CONSUMER
+        }
+    }
+
+
 def placeholders(settings: Settings, secrets: list[dict[str, Any]]) -> dict[str, str]:
     """What the door's units are told of this host."""
     given = credentials(secrets)[SERVICE].items()

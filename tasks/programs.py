@@ -67,7 +67,7 @@ def units(config: dict[str, Any]) -> None:
                     **monitor_configuration.sockets(config["monitor"]),
                     **door_configuration.sockets(config),
                 },
-                "credentials": door_configuration.credentials(config["secrets"]),
+                "credentials": door_configuration.originals(config["secrets"]),
                 "environment": monitor_configuration.environment(config["monitor"]),
             }
         ),

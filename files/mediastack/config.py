@@ -72,6 +72,17 @@ def load(path: str | None = None) -> dict[str, Any]:
     return config
 
 
+def current(path: str | None = None) -> dict[str, Any]:
+    """Return what load does, parsed again only when the file is another one: for those who work
+    while a deploy may write it. Not to be changed. Raise ConfigError."""
+    path = path or file()
+    try:
+        seen = os.stat(path)
+    except OSError:
+        return load(path)
+    return _current(path, (seen.st_ino, seen.st_mtime_ns, seen.st_size))
+
+
 def paths(path: str | None = None) -> dict[str, str]:
     """Return the [paths] table; the default layout when mediastack.toml cannot be read."""
     path = path or file()
@@ -80,6 +91,11 @@ def paths(path: str | None = None) -> dict[str, str]:
         return dict(_paths(path, (seen.st_ino, seen.st_mtime_ns, seen.st_size)))
     except (OSError, ConfigError):
         return dict(DEFAULT_PATHS)
+
+
+@functools.lru_cache(maxsize=1)
+def _current(path: str, _seen: tuple[int, int, int]) -> dict[str, Any]:
+    return load(path)
 
 
 @functools.lru_cache(maxsize=4)

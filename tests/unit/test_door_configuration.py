@@ -77,3 +77,17 @@ def test_what_the_host_is_given_is_what_the_door_reads(tmp_path: Path, name: str
     caller = {"webhook_token": "wud", "hook_sonarr": "sonarr"}[name]
     assert list(settings.tokens(str(tmp_path))) == [caller]
     assert caller in ("wud", *server.sources())
+
+
+def test_what_a_running_door_was_given_is_compared_with_the_originals() -> None:
+    secrets = [
+        {"service": "updater", "name": "a", "origin": "copy", "source": "wud/webhook_token"},
+        {"service": "updater", "name": "b", "origin": "generated", "source": ""},
+        {"service": "wud", "name": "webhook_token", "origin": "generated", "source": ""},
+    ]
+    assert door.originals(secrets) == {
+        door.SERVICE: {
+            "a": "/etc/mediastack/secrets/wud/webhook_token",
+            "b": "/etc/mediastack/secrets/updater/b",
+        }
+    }

@@ -90,7 +90,7 @@ def begun(stage: Stage, service: str = "seerr", **changes: Any) -> transaction.T
 
 def on(stage: Stage) -> host.Host:
     engine: Any = stage
-    return host.Host(stage.config, engine)
+    return host.Host(lambda: stage.config, engine)
 
 
 def image(stage: Stage, service: str = "seerr") -> str:

@@ -53,7 +53,7 @@ class Stage:
 
     def once(self) -> int:
         engine: Any = self.docker
-        return worker.once(self.config, engine)
+        return worker.once(lambda: self.config, engine)
 
     def drive(self, tx: transaction.Transaction, *_: Any, **tools: Any) -> transaction.Transaction:
         assert inflight.read() is not None, "begun before it was written down"

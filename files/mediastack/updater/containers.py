@@ -85,12 +85,20 @@ def make(config: dict[str, Any], docker: Engine, service: str) -> str:
             if not ready:
                 why = todo[0]["reason"]
                 raise Trouble("passing", f"{service} cannot be made now ({why})")
+            require_deployed(config, service)
             if missing := images.ensure(config, docker, [service]):
                 raise Trouble("passing", missing[service])
             cause = acts.carry_out(config, docker, ACTOR, ready).get(service, "")
     except NotReachable as error:
         raise Trouble("passing", f"{service}: {error}") from error
     return cause or f"{service} is made again and again"
+
+
+def require_deployed(config: dict[str, Any], service: str) -> None:
+    """Raise Trouble between a deploy's files: Compose would not make what is wanted then."""
+    stack = config["services"][service]["stack"]
+    if why := acts.unfinished_deploy(config, stack, [service]):
+        raise Trouble("passing", why)
 
 
 def require_ours(docker: Engine, service: str) -> None:

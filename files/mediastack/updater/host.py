@@ -7,8 +7,10 @@ line.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
+from mediastack import config as configuration
 from mediastack import image_lock, lock, plan, stacks, vpn_trial
 from mediastack.docker_client import DockerError, NotReachable
 from mediastack.docker_engine import ImageEngine
@@ -32,11 +34,20 @@ SETTLES = 3
 
 
 class Host:
-    """One host with its configuration as it was when the pass began."""
+    """One host. `load` gives its configuration as it is now: a deploy may come in between, and
+    containers made from an older one would not be what is wanted, or could not be made at all."""
 
-    def __init__(self, config: dict[str, Any], docker: ImageEngine) -> None:
-        self.config = config
+    def __init__(self, load: Callable[[], dict[str, Any]], docker: ImageEngine) -> None:
+        self._load = load
         self.docker = docker
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration as it is now. Raise Trouble."""
+        try:
+            return self._load()
+        except configuration.ConfigError as error:
+            raise Trouble("passing", str(error)) from error
 
     def pull(self, tx: Transaction) -> None:
         """Have the new image whole and verified."""
@@ -54,6 +65,7 @@ class Host:
         self._require_old(tx)
         if not containers.is_wanted(tx["service"]):
             raise Trouble("passing", "you have stopped it meanwhile")
+        containers.require_deployed(self.config, tx["service"])
         containers.require_ours(self.docker, tx["service"])
         for _ in range(SETTLES):
             containers.stop(self.config, self.docker, tx["service"])

@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
         docker = DockerImages()
         try:
             tx = transaction.begin_rollback(one["tx"], WHY)
-            ended = worker.carry(config, docker, tx, update_verb.said)
+            ended = worker.carry(configuration.current, docker, tx, update_verb.said)
         finally:
             if inflight.read() is not None:
                 worker.start_unit()

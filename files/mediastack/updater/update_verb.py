@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
             what = f"{tx['service']} is being updated" if tx else "the updater is at work"
             return failed(f"{what}; try again when that is done (stack-manage.sh history)")
         try:
-            worker.resume(config, docker, said)
+            worker.resume(configuration.current, docker, said)
             found = [
                 _update(config, docker, name, bool(options.service), options.major)
                 for name in chosen
@@ -85,7 +85,9 @@ def _update(
     if why := preconditions.refusal(config, docker, service, by_hand=True):
         print(f"{service}: {best.verdict.why}, but not now: {why}")
         return 1 if named else 0
-    ended = worker.carry(config, docker, worker.begin(config, docker, best, "user"), said)
+    ended = worker.carry(
+        configuration.current, docker, worker.begin(config, docker, best, "user"), said
+    )
     return outcome(ended)
 
 

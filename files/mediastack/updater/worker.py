@@ -49,6 +49,8 @@ MOST_ASKED = 6
 # So often hints that came during a pass are followed before it ends.
 MOST_ROUNDS = 3
 Said = Callable[[transaction.Transaction], None]
+# The configuration as it is now: a pass takes long enough for a deploy to come in between.
+Load = Callable[[], dict[str, Any]]
 
 
 def main(arguments: list[str]) -> int:
@@ -59,28 +61,28 @@ def main(arguments: list[str]) -> int:
         if not free:
             print("mediastack update-worker: another one is at work", file=sys.stderr)
             return 0
-        return once(configuration.load(), DockerImages())
+        return once(configuration.current, DockerImages())
 
 
-def once(config: dict[str, Any], docker: ImageEngine) -> int:
+def once(load: Load, docker: ImageEngine) -> int:
     """One pass; return an exit code."""
     try:
-        resume(config, docker)
-        prune.run(config, docker)
-        why = closed(config)
+        resume(load, docker)
+        prune.run(load(), docker)
+        why = closed(load())
         if why:
             print(f"mediastack update-worker: nothing new is begun: {why}", file=sys.stderr)
             return 0
         heard = hints.read()
-        for question in questions(config, heard):
-            look(config, docker, question)
+        for question in questions(load(), heard):
+            look(load, docker, question)
         # A hint that came meanwhile starts nobody, for we are at work.
         for _ in range(MOST_ROUNDS):
             fresh = {name: hint for name, hint in hints.read().items() if heard.get(name) != hint}
             heard |= fresh
-            for question in questions(config, fresh) if fresh else ():
+            for question in questions(load(), fresh) if fresh else ():
                 if question.hint is not None:
-                    look(config, docker, question)
+                    look(load, docker, question)
     except (NotReachable, DockerError, lock.Busy) as error:
         # Not a failure of ours: the next pass is soon.
         print(f"mediastack update-worker: {error}", file=sys.stderr)
@@ -126,9 +128,11 @@ def questions(config: dict[str, Any], hinted: dict[str, hints.Hint]) -> Iterator
             yield Question(service, usable, hint, bool(hint or due))
 
 
-def look(config: dict[str, Any], docker: ImageEngine, question: Question) -> None:
+def look(load: Load, docker: ImageEngine, question: Question) -> None:
     """Find out what there is for one service, and do it or tell of it. Raise NotReachable."""
-    service, hint = question.service, question.hint
+    config, service, hint = load(), question.service, question.hint
+    if service not in config["services"]:
+        return
     tags = candidates.widened(config, service, question.tags, ask=False)
     found = candidates.find(config, docker, service, tags, same_tag=question.same_tag)
     wait = [one for one in found if one.verdict.action == "wait"]
@@ -140,7 +144,7 @@ def look(config: dict[str, Any], docker: ImageEngine, question: Question) -> Non
         if why:
             print(f"mediastack update-worker: {service}: not now: {why}", file=sys.stderr)
             return
-        carry(config, docker, begin(config, docker, best, "worker"))
+        carry(load, docker, begin(config, docker, best, "worker"))
     for one in found:
         if one.verdict.action == "tell":
             tell.found(service, one.running.image, one.new.image, one.new.digest, one.verdict.why)
@@ -168,7 +172,7 @@ def begin(
 
 
 def carry(
-    config: dict[str, Any],
+    load: Load,
     docker: ImageEngine,
     tx: transaction.Transaction,
     said: Said = lambda _: None,
@@ -182,31 +186,31 @@ def carry(
     inflight.write(tx)
     ended = run.drive(
         tx,
-        Host(config, docker),
+        Host(load, docker),
         write=write,
-        lock=lambda: stack_lock(config),
+        lock=lambda: stack_lock(load()),
         steady=lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
         sleep=time.sleep,
     )
     inflight.clear()
     with contextlib.suppress(NotReachable, DockerError, OSError):
-        healing.wake(docker, observe.observe(config, docker), ACTOR)
+        healing.wake(docker, observe.observe(load(), docker), ACTOR)
     return ended
 
 
 def resume(
-    config: dict[str, Any], docker: ImageEngine, said: Said = lambda _: None
+    load: Load, docker: ImageEngine, said: Said = lambda _: None
 ) -> transaction.Transaction | None:
     """Bring what a killed worker left to its end; return it, None when there was nothing."""
     tx = inflight.read()
     if tx is None:
         return None
-    if tx["service"] not in config["services"]:
+    if tx["service"] not in load()["services"]:
         # A deploy has taken the service off this host meanwhile: nothing of it is left to run.
         image_lock.drop_trial(tx["service"])
         inflight.clear()
         return None
-    return carry(config, docker, tx, said)
+    return carry(load, docker, tx, said)
 
 
 @contextlib.contextmanager
