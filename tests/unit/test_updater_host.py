@@ -296,3 +296,38 @@ def test_docker_away_is_no_fault_of_the_image(
 def test_a_bad_digest_is_remembered(stage: Stage) -> None:
     on(stage).refuse(begun(stage, why="exits at once"))
     assert refused.of("seerr")[house.TWO]["why"] == "exits at once"
+
+
+def a_deploy_writes_half(stage: Stage, service: str = "seerr") -> dict[str, Any]:
+    """mediastack.toml of a deploy whose compose files are still to come."""
+    services = stage.config["services"]
+    changed = {**services[service], "config_hash": "of-the-coming-deploy"}
+    return {**stage.config, "services": {**services, service: changed}}
+
+
+def test_between_a_deploys_files_nothing_is_stopped(stage: Stage) -> None:
+    tx = begun(stage)
+    engine: Any = stage
+    half = host.Host(lambda: a_deploy_writes_half(stage), engine)
+    with pytest.raises(Trouble, match="run the deploy to its end") as raised:
+        half.settle(tx)
+    assert raised.value.kind == "passing"
+    assert image(stage) == OLD_RUNS
+
+
+def test_a_deploy_that_comes_in_between_is_waited_for_and_its_configuration_taken(
+    stage: Stage,
+) -> None:
+    tx = begun(stage)
+    loaded = [stage.config]
+    engine: Any = stage
+    here = host.Host(lambda: loaded[0], engine)
+    here.settle(tx)
+    loaded[0] = a_deploy_writes_half(stage)
+    with pytest.raises(Trouble) as raised:
+        here.switch(tx)
+    # No fault of the image.
+    assert raised.value.kind == "passing"
+    loaded[0] = stage.config
+    here.switch(tx)
+    assert "2" in image(stage) and image(stage) != OLD_RUNS
