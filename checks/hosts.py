@@ -36,6 +36,8 @@ RUNS = {
 PLACED = (
     ("downloads",), ("media",), ("ops",), ("downloads", "media", "ops"), ("downloads", "media"),
 )  # fmt: skip
+# Whose programs run on every host.
+PROGRAMS = {"notify", "updater"}
 DRIFT = "/etc/bash_completion.d/stack-manage"
 PLACEMENT = 'one if one.stack in stacks else one.model_copy(update={"enabled": False})'
 SSH = ("systemctl", "stop", "ssh.service", "ssh.socket")
@@ -93,7 +95,7 @@ def placed(context: Context) -> None:
         for name in sorted(running ^ wanted):
             verb = "runs on" if name in running else "is missing on"
             context.violation(f"{name} {verb} the host of {', '.join(stacks)}")
-        for name in sorted(secrets - wanted - {"notify"}):
+        for name in sorted(secrets - wanted - PROGRAMS):
             context.violation(f"secrets of {name} are on the host of {', '.join(stacks)}")
         if key and "downloads" not in stacks:
             context.violation(f"the tunnel's key is on the host of {', '.join(stacks)}")

@@ -26,6 +26,8 @@ MADE_SECONDS = 180.0
 CONFIG = "/srv/mediastack/config"
 TALKATIVE = ("-vvv", "--debug", "--diff")
 FULL_LEVELS = (("-v",), ("-vv",), ("-vvv",), ("-vvv", "--debug"), ("-vvv", "--debug-all"))
+# Secrets, the apps' own state, and the copies of that from before updates.
+ROOTS = (canaries.DIRECTORY, CONFIG, f"{CONFIG}/.mediastack-updates")
 FILES = (
     *("/etc", "/opt", "/root", "/home", "/srv", "/tmp", "/usr/local", "/mnt/disk"),  # noqa: S108
     *("/run/[!c]*", "/run/containerd"),
@@ -145,7 +147,10 @@ def _is_at_home(path: str, owners: list[str]) -> bool:
     """Whether a file is one of the places where a secret of these services belongs."""
     if path == f"{canaries.DIRECTORY}/{canaries.SALT}":
         return "" in owners
-    homes = [f"{root}/{owner}/" for root in (canaries.DIRECTORY, CONFIG) for owner in owners]
+    homes = [f"{root}/{owner}/" for root in ROOTS for owner in owners]
+    if "updater" in owners:
+        # What systemd gives the door to read, in memory, and nobody else.
+        homes += [f"{run}/credentials/mediastack-updater.service/" for run in ("/run", "/var/run")]
     return path.startswith(tuple(homes))
 
 
