@@ -148,7 +148,10 @@ class Line:
                     self.join_plain()
         finally:
             self.served += served
-        house.forget_refused(self.context)
+        # What was found bad stays refused: its tag is there until the end, and is the next best one
+        # where the registry cannot be asked for the newest. What could not be had is not bad.
+        if case.registry:
+            self._withdraw(served)
 
     def join_plain(self) -> list[str]:
         """Wait for the plain updates; return those that left their service down."""
@@ -157,8 +160,13 @@ class Line:
     def close(self) -> None:
         """Nothing is under way any more, and the registry has none of the versions."""
         self.beside.shutdown(cancel_futures=True)
-        for version in reversed(self.served):
+        self._withdraw(list(self.served))
+        house.forget_refused(self.context)
+
+    def _withdraw(self, versions: list[Version]) -> None:
+        for version in reversed(versions):
             house.withdraw(version)
+            self.served.remove(version)
 
     def _update(self, case: Real, new: Version) -> None:
         expected = "new" if case.ends == "new" else "old"
