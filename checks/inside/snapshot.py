@@ -28,7 +28,13 @@ TREES: "dict[str, int | None]" = {
 # Their content is a timestamped log of what happened, which their reader compares by itself.
 UNIT_PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,NRestarts"
 # Written at every pass of a daemon, whatever a deploy does.
-LIVING = ("/var/lib/mediastack/monitor/monitor.json", "/run/mediastack/keeper.json")
+LIVING = (
+    *("/var/lib/mediastack/monitor/monitor.json", "/run/mediastack/keeper.json"),
+    *("/var/lib/mediastack/updater/asked.json", "/run/mediastack/stack.lock"),
+)
+# A timer starts it every ten minutes: whether it runs at this very moment says nothing.
+COMING_AND_GOING = "Id=mediastack-update.service"
+PASSING_STATE = ("ActiveState=", "SubState=")
 DAEMONS = (
     *("docker.service", "containerd.service", "ssh.service"),
     *("mediastack-keeper.service", "mediastack-monitor.service", "mediastack-healer.service"),
@@ -100,7 +106,14 @@ def units() -> "dict[str, str]":
     shown = output("systemctl", "show", "-p", UNIT_PROPERTIES, *ours, *DAEMONS)
     started = output("systemctl", "show", "-p", "Id,InvocationID,MainPID", *DAEMONS)
     blocks = [*shown.strip().split("\n\n"), *started.strip().split("\n\n")]
-    return {str(number): block for number, block in enumerate(blocks)}
+    return {str(number): lasting(block) for number, block in enumerate(blocks)}
+
+
+def lasting(block: str) -> str:
+    lines = block.split("\n")
+    if COMING_AND_GOING not in lines:
+        return block
+    return "\n".join(line for line in lines if not line.startswith(PASSING_STATE))
 
 
 def main() -> "dict[str, Any]":
