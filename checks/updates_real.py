@@ -57,6 +57,7 @@ def prepare(context: Context) -> None:
     """The common ground, and on it the service in its first version."""
     context.resources.callback(forget_versions)
     ground.prepare(context)
+    house.forget(context, [CHEST.name])
     house.publish(CHEST, "1.0.0")
     serve(CHEST.tag, lambda config: Real("first", "new").apply(config, CHEST.tag, 0))
     house.deploy(context, context.resources.enter_context(sources(context)), CHEST)
@@ -68,8 +69,9 @@ def settle(context: Context) -> None:
     """The box without the service, and the registry without its versions."""
     if context.box is not None:
         with contextlib.suppress(CheckError, SandboxError):
-            house.forget(context, [CHEST.name])
             box.deploy(context.box)
+            # After its container is gone: the keeper would lock again what runs.
+            house.forget(context, [CHEST.name])
             config = f"{CHEST.config} {house.CONFIGS}/.mediastack-updates/{CHEST.name}"
             box.run(context.box, f"rm -rf {config}")
     ground.settle(context)
