@@ -35,8 +35,8 @@ class Line(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """What the host said: differences of files, packages and secrets ({"path","problem"}), and
-    what observe.observe saw (None: there is nothing of ours); of accounts as of files."""
+    """What the host said: differences of files, packages, secrets and accounts
+    ({"path","problem"}), and what observe.observe saw (None: there is nothing of ours)."""
 
     files: Differences
     packages: Differences

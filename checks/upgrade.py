@@ -34,9 +34,9 @@ BUDGET_SECONDS = 240.0
 ELSEWHERE = True
 SMOKE_SECONDS = 120.0
 BARE = "test ! -e /opt/mediastack && ! command -v docker >/dev/null"
-# Written by the host's own programs or made by systemd, as a consequence of lines that are told.
 # What an account that is made changes; its line names the account.
 ACCOUNTS = {"/etc/passwd", "/etc/group"}
+# Written by the host's own programs or made by systemd, as a consequence of lines that are told.
 CONSEQUENCES = re.compile(r"/images\.(yaml|lock)$|\.wants(/|$)|/opt/mediastack/venv|-new$")
 
 

@@ -25,7 +25,6 @@ TREES: "dict[str, int | None]" = {
     "/srv/mediastack": 2,
     "/data": 3,
 }
-# Their content is a timestamped log of what happened, which their reader compares by itself.
 UNIT_PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,NRestarts"
 # Written at every pass of a daemon, whatever a deploy does.
 LIVING = (
