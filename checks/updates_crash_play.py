@@ -145,6 +145,7 @@ def look(
     *,
     trigger: str = "",
     begun: bool = False,
+    may_pass: bool = False,
     seconds: float = 0.0,
 ) -> dict[str, Any]:
     """What inside/update_watch.py sees."""
@@ -159,15 +160,19 @@ def look(
         seconds=seconds or usual,
         trigger=trigger,
         begun=begun,
+        may_pass=may_pass,
     )
     return found
 
 
-def trigger(subject: Subject, new: Version) -> str:
-    """Shell that says to the updater that there is something new, as the inbox does."""
+def trigger(subject: Subject, new: Version, *, wait: bool = False) -> str:
+    """Shell that says to the updater that there is something new, as the inbox does; `wait`: it
+    ends with the updater's pass."""
     said = f"hints.add({subject.name!r}, 'check', {new.tag!r})"
     program = f"from mediastack.updater import hints; {said}"
-    return f'{PYTHON} -c "{program}" && systemctl start --no-block {UNIT}'
+    # A pass that is under way, or a killed one's, may have read the hints before.
+    start = f"systemctl start {UNIT}; systemctl start" if wait else "systemctl start --no-block"
+    return f'{PYTHON} -c "{program}" && {{ {start} {UNIT}; }}'
 
 
 @contextlib.contextmanager

@@ -203,10 +203,11 @@ def main(
     seconds: float,
     trigger: str = "",
     begun: bool = False,
+    may_pass: bool = False,
 ) -> "dict[str, Any]":
     """Start `trigger`, watch until the update is over and the updater idle, and strike on the way.
 
-    Each of `strikes`, in turn: {"step", "delay", "what", "then"} (shell that is run when it has
+    `may_pass`: it is over as well when the trigger has ended and no update was begun. Each of `strikes`, in turn: {"step", "delay", "what", "then"} (shell that is run when it has
     fallen, beside all else). After a "freeze" it returns at once.
     """
     descriptor, directories = watched(UPDATER, CONTAINERS)
@@ -232,7 +233,7 @@ def main(
         step, tries = journal()
         if (step or steps) and (not steps or steps[-1][1:] != [step, tries]):
             steps.append([now, step, tries])
-        begun = begun or bool(step)
+        begun = begun or bool(step) or (may_pass and children[0].poll() is not None)
         if waiting and not due and step == waiting[0]["step"]:
             due = now + waiting[0]["delay"]
         # A step that is over sooner than usual: then at the beginning of the next.

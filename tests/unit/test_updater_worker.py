@@ -111,6 +111,27 @@ def test_a_hint_stays_while_the_registry_does_not_answer(stage: Stage) -> None:
     assert stage.driven == [] and "seerr" in hints.read()
 
 
+def test_a_hint_stays_while_the_registry_denies_the_tag_that_it_names(stage: Stage) -> None:
+    hints.add("seerr", "wud", "v1.0.7")
+    stage.once()
+    assert stage.driven == [] and "seerr" in hints.read()
+    assert not candidates.is_due("seerr"), "its own tag had an answer"
+    stage.docker.registry[f"{house.SEERR}:v1.0.7"] = house.TWO
+    stage.once()
+    assert stage.driven == [("seerr", "v1.0.7", "worker")] and hints.read() == {}
+
+
+@pytest.mark.parametrize(("end", "kept"), [("failed", True), ("undone", False)])
+def test_a_hint_stays_when_its_image_could_not_be_had_and_goes_when_it_was_tried(
+    stage: Stage, end: str, kept: bool
+) -> None:
+    hints.add("seerr", "wud", "v1.0.1")
+    stage.end = end
+    stage.once()
+    assert stage.driven == [("seerr", "v1.0.1", "worker")]
+    assert ("seerr" in hints.read()) is kept
+
+
 def test_a_hint_stays_while_its_update_may_not_begin(stage: Stage) -> None:
     hints.add("seerr", "wud", "v1.0.1")
     stage.refusal = "it does not run"

@@ -135,24 +135,25 @@ def look(load: Load, docker: ImageEngine, question: Question) -> None:
         return
     tags = candidates.widened(config, service, question.tags, ask=False)
     found = candidates.find(config, docker, service, tags, same_tag=question.same_tag)
-    wait = [one for one in found if one.verdict.action == "wait"]
+    # A registry that is not well denies what it has: what a hint named is asked for again.
+    wait = [one for one in found if one.verdict.action == "wait" or (hint and not one.new.digest)]
     for one in wait:
         print(f"mediastack update-worker: {service}: {one.verdict.why}", file=sys.stderr)
-    best = found[0] if found else None
+    best, in_vain = found[0] if found else None, False
     if best is not None and best.verdict.action == "update":
         why = preconditions.refusal(config, docker, service, by_hand=False)
         if why:
             print(f"mediastack update-worker: {service}: not now: {why}", file=sys.stderr)
             return
-        carry(load, docker, begin(config, docker, best, "worker"))
+        ended = carry(load, docker, begin(config, docker, best, "worker"))
+        in_vain = ended["step"] == "failed" and not ended["refuse"]
     for one in found:
         if one.verdict.action == "tell":
             tell.found(service, one.running.image, one.new.image, one.new.digest, one.verdict.why)
-    if not wait:
-        if question.same_tag:
-            candidates.asked(service)
-        if hint is not None:
-            hints.take(service, hint)
+    if question.same_tag and not any(one.verdict.action == "wait" for one in found):
+        candidates.asked(service)
+    if hint is not None and not wait and not in_vain:
+        hints.take(service, hint)
 
 
 def begin(
