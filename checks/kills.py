@@ -24,6 +24,8 @@ KINDS = ("controller", "both", "connection")
 POWER = "power"
 STARTING = "--> Starting operation: "
 ENDED_WELL = "without its connection it ended with 0"
+# What was left to do was little, and done before the connection was cut.
+OVER = "over"
 # pyinfra has to notice that its connection is gone, and to end.
 NOTICE_SECONDS = 90.0
 RUN_SECONDS = 600.0
@@ -123,10 +125,7 @@ def cut_down(host: Host, sources: Path, point: Point, seconds: float) -> tuple[b
             code = followed.process.wait(point.fraction * seconds)
         except subprocess.TimeoutExpired:
             wrong = _strike(host, followed, reader, point.kind)
-            if wrong == ENDED_WELL and _was_the_last(followed, reader, point):
-                # Its last operation found little to do, and was over before its connection was.
-                return False, ""
-            return True, wrong
+            return (False, "") if wrong == OVER else (True, wrong)
         reader.join(timeout=10)
         good = code == 0 and followed.has(f"{STARTING}{point.operation}")
         return False, "" if good else f"it ended with {code} by itself:\n{followed.said()}"
@@ -137,23 +136,20 @@ def cut_down(host: Host, sources: Path, point: Point, seconds: float) -> tuple[b
 def _strike(host: Host, followed: Followed, reader: threading.Thread, kind: str) -> str:
     if kind == "connection":
         box.inside(host, "sessions", what="cut")
+        cut_at = time.monotonic()
         try:
             code = followed.process.wait(NOTICE_SECONDS)
         except subprocess.TimeoutExpired:
             return f"it does not notice within {NOTICE_SECONDS:.0f} s that its connection is gone"
-        return "" if code else ENDED_WELL
+        reader.join(timeout=10)
+        went_on = any(at > cut_at and line.startswith(STARTING) for at, line in followed.lines)
+        return "" if code else ENDED_WELL if went_on else OVER
     end(followed, reader)
     if kind == "both":
         box.inside(host, "sessions", what="kill")
     elif kind == POWER:
         box.reboot(host, hard=True)
     return ""
-
-
-def _was_the_last(followed: Followed, reader: threading.Thread, point: Point) -> bool:
-    reader.join(timeout=10)
-    begun = [line for _, line in followed.lines if line.startswith(STARTING)]
-    return bool(begun) and begun[-1].startswith(f"{STARTING}{point.operation}")
 
 
 def quiet(host: Host, seconds: float) -> None:
