@@ -207,7 +207,8 @@ def main(
 ) -> "dict[str, Any]":
     """Start `trigger`, watch until the update is over and the updater idle, and strike on the way.
 
-    `may_pass`: it is over as well when the trigger has ended and no update was begun. Each of `strikes`, in turn: {"step", "delay", "what", "then"} (shell that is run when it has
+    `may_pass`: it is over as well when the trigger has ended and no update was begun.
+    Each of `strikes`, in turn: {"step", "delay", "what", "then"} (shell that is run when it has
     fallen, beside all else). After a "freeze" it returns at once.
     """
     descriptor, directories = watched(UPDATER, CONTAINERS)
