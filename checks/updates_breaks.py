@@ -225,10 +225,19 @@ def real_platform_not_looked_at(context: Context) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def real_hint_forgotten(context: Context) -> Iterator[None]:
+    """On the box: a hint is taken although what it names could not be had."""
+    wanted = "if hint is not None and not wait and not in_vain:"
+    with updates_crash_faults.patched(context, "updater/worker.py", wanted, "if hint is not None:"):
+        yield
+
+
 REAL = {
     "real-config-not-restored": real_config_not_restored,
     "real-gate-believes-running": real_gate_believes_running,
     "real-platform-not-looked-at": real_platform_not_looked_at,
+    "real-hint-forgotten": real_hint_forgotten,
 }
 BREAKS = {
     "gate-believes-running": gate_believes_running,

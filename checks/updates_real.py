@@ -274,4 +274,5 @@ FOCUS = {
     "real-config-not-restored": ("migrates-then-crashes",),
     "real-gate-believes-running": ("never-healthy",),
     "real-platform-not-looked-at": ("wrong-architecture",),
+    "real-hint-forgotten": ("registry-500",),
 }
