@@ -11,8 +11,12 @@ from dataclasses import dataclass
 
 ARCHITECTURES = ("x86_64", "aarch64")
 # nftables for the command alone: its service stays off, since stopping it flushes every rule.
-# rsync copies configs before an update; skopeo lists the tags that a registry has.
-BASE_PACKAGES = ("ca-certificates", "python3-venv", "procps", "nftables", "rsync", "skopeo")
+# rsync copies configs before an update; skopeo lists the tags that a registry has; restic makes
+# the backups, and zstd the plain archive of one.
+BASE_PACKAGES = (
+    *("ca-certificates", "python3-venv", "procps", "nftables", "rsync", "skopeo"),
+    *("restic", "zstd"),
+)
 DOCKER_REPOSITORY_PACKAGES = (
     "docker-ce",
     "docker-ce-cli",

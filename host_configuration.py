@@ -10,6 +10,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import backup_configuration
 import door_configuration
 import monitor_configuration
 import render
@@ -37,6 +38,7 @@ UNITS = (
     ("mediastack-doctor.timer", "timer"),
     ("mediastack-drift.timer", "timer"),
     ("mediastack-update.timer", "timer"),
+    ("mediastack-backup.timer", "timer"),
     *door_configuration.UNITS,
 )
 # Started by the ones above.
@@ -45,6 +47,7 @@ HELPER_UNITS = (
     "mediastack-doctor.service",
     "mediastack-drift.service",
     "mediastack-update.service",
+    "mediastack-backup.service",
     *door_configuration.HELPERS,
 )
 
@@ -98,6 +101,7 @@ def host_secrets(settings: Settings) -> dict[str, tuple[Secret, ...]]:
     if settings.notify.server:
         token = Secret(name="token", origin="user", kind="opaque", required=False)
         found["notify"] = (token,)
+    found["backup"] = backup_configuration.secrets(settings)
     if update_configuration.WATCHER not in enabled(settings):
         # The door always has a token to compare with: without its caller, one that nobody knows.
         found["updater"] = tuple(update_configuration.alone(one) for one in found["updater"])
@@ -193,6 +197,7 @@ def service_entry(
         "config": f"{settings.storage.config}/{service.name}" if has_state else "",
         "databases": list(service.databases),
         "state_exclude": list(service.state_exclude),
+        "backup": service.backup,
         "data": bool(service.data),
         "stop_grace_seconds": service.stop_grace,
         **update_configuration.service_entry(settings, service),
@@ -263,6 +268,7 @@ def build(
         },
         "monitor": monitor_configuration.table(settings, STATE),
         "updates": update_configuration.table(settings, STATE),
+        "backup": backup_configuration.table(settings),
         "notify": notify_entry(settings),
         "limits": {
             "lock_wait_seconds": settings.limits.lock_wait_seconds,

@@ -152,6 +152,7 @@ def unit_placeholders(
         "RELEASE": release,
         "DATA_MOUNT": mount_unit(settings.storage.data),
         "CONFIG": settings.storage.config,
+        "BACKUPS": settings.storage.backups,
         "METRICS_PORT": str(settings.monitor.metrics_port),
         "MONITOR_NETWORK": monitor_configuration.network(settings),
         **door_configuration.placeholders(settings, secrets),

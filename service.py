@@ -158,6 +158,8 @@ class Service(Strict):
     """SQLite files below config_path; copied through SQLite's backup API, never as files."""
     state_exclude: tuple[str, ...] = ()
     """Caches and logs below config_path: not part of the state."""
+    backup: Literal["live", "stopped"] = "live"
+    """live: backed up while it runs, its databases through SQLite; stopped: stopped for seconds."""
     data: tuple[DataMount, ...] = ()
     """The parts of /data it sees."""
     secrets: tuple[Secret, ...] = ()

@@ -17,6 +17,8 @@ SERVICES: dict[str, Service] = {service.name: service for service in DOWNLOADS +
 
 # Read by programs on the host rather than by a container: secrets/<consumer>/<name>.
 HOST_SECRETS: dict[str, tuple[Secret, ...]] = {
+    # Made once on the host, unless the user brings that of an earlier repository.
+    "backup": (Secret(name="repository_password"),),
     "notify": (Secret(name="token", origin="copy", source="ntfy/publish_token"),),
     "updater": (
         Secret(name="webhook_token", origin="copy", source="wud/webhook_token", kind="opaque"),

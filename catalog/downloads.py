@@ -92,6 +92,8 @@ DOWNLOADS = (
         environment={"WEBUI_PORT": "8080"},
         config_path="/config",
         state_exclude=("qBittorrent/logs", "qBittorrent/ipc-socket", "qBittorrent/lockfile"),
+        # It has no online backup: torrents and their state are files that belong together.
+        backup="stopped",
         data=(DataMount(path="/data/torrents"),),
         secrets=(Secret(name="web_password"),),
         files=(

@@ -32,6 +32,8 @@ MEDIA = (
         databases=(
             "Library/Application Support/Plex Media Server/Plug-in Support/Databases/"
             "com.plexapp.plugins.library.db",
+            "Library/Application Support/Plex Media Server/Plug-in Support/Databases/"
+            "com.plexapp.plugins.library.blobs.db",
         ),
         state_exclude=(
             "Library/Application Support/Plex Media Server/Cache",

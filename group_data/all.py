@@ -150,6 +150,31 @@ updates = {
     "port": 8195,
 }
 
+backup = {
+    # Back up the apps' state, secrets and settings of the host every day; media never.
+    "enabled": True,
+    # When, in the host's time; a machine that was off then catches up.
+    "at": "03:30",
+    # A repository in storage.backups; quick to restore from, and lost with the host.
+    "local": True,
+    # Repositories on other machines, [backup.remotes.<name>] each, as restic spells them:
+    # `repository = "sftp:user@nas:/backups"`; `append_only = true` where this host may not delete.
+    "remotes": {},
+    # The newest backup of each of so many days is kept.
+    "keep_daily": 7,
+    # The newest backup of each of so many weeks is kept as well.
+    "keep_weekly": 5,
+    # The newest backup of each of so many months is kept as well.
+    "keep_monthly": 12,
+    # How much of each repository is read back and verified every week, in percent.
+    "check_percent": 5,
+    # Restore the newest backup into a scratch place every week, and start the apps on it.
+    "drill": True,
+    # A fresh host is filled from this repository before anything starts; its password goes into
+    # secrets.toml as repository_password below [backup]. A host that has state is left alone.
+    "rebuild_from": "",
+}
+
 # Changes to services, [services.<name>] each: `enabled = false` removes one, also from the host.
 # A new name adds a service of your own; it needs image, tag, stack and zone.
 services: dict[str, dict[str, object]] = {}

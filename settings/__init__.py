@@ -30,7 +30,7 @@ from settings import (
     placement,
     user_secrets,
 )
-from settings.model import SECTIONS, Notify, Parts, Settings
+from settings.model import SECTIONS, Backup, Notify, Parts, Settings
 from settings.overrides import validated
 from settings.problems import Problem, SettingsError, from_pydantic, shown, unknown
 
@@ -83,7 +83,11 @@ def load(
         problems.append(Problem("services", "must be a table", "write [services.<name>]"))
         changes = {}
     services, broken = overrides.merge(changes, problems)
-    secrets, unsure = user_secrets.read(secrets_file, environment, services, broken, problems)
+    backup = sections.get("backup")
+    remotes = backup.remotes if isinstance(backup, Backup) else ()
+    secrets, unsure = user_secrets.read(
+        secrets_file, environment, services, broken, problems, remotes
+    )
     if tables:
         services = placement.placed(services, table)
         notify = sections.get("notify")

@@ -34,6 +34,7 @@ from settings.values import (
     subnet,
     timezone,
 )
+from settings.values_backup import remote_name, repository, time_of_day
 from settings.values_monitor import metrics_port, restart_owner
 from settings.values_updates import window
 
@@ -156,6 +157,28 @@ class Updates(Strict):
     port: Annotated[int, Field(ge=1024, le=65535)]
 
 
+class Remote(Strict):
+    """A restic repository on another machine; it may be named by its secret environment."""
+
+    repository: Annotated[str, AfterValidator(repository)] = ""
+    append_only: bool = False
+
+
+class Backup(Strict):
+    """When and where state is backed up, and how long that is kept."""
+
+    enabled: bool
+    at: Annotated[str, AfterValidator(time_of_day)]
+    local: bool
+    remotes: dict[Annotated[str, AfterValidator(remote_name)], Remote]
+    keep_daily: Annotated[int, Field(ge=1, le=3650)]
+    keep_weekly: Annotated[int, Field(ge=0, le=520)]
+    keep_monthly: Annotated[int, Field(ge=0, le=240)]
+    check_percent: Annotated[int, Field(ge=1, le=100)]
+    drill: bool
+    rebuild_from: Annotated[str, AfterValidator(repository)]
+
+
 class Settings(Strict):
     """Everything the deploy is told: defaults, catalog and the user's own values, validated."""
 
@@ -169,6 +192,7 @@ class Settings(Strict):
     limits: Limits
     monitor: Monitor
     updates: Updates
+    backup: Backup
     services: dict[str, Service]
     """The catalog with the user's changes and their own services; disabled ones included."""
     secrets: dict[str, SecretStr] = Field(repr=False)
@@ -186,6 +210,7 @@ SECTIONS: dict[str, type[Strict]] = {
     "limits": Limits,
     "monitor": Monitor,
     "updates": Updates,
+    "backup": Backup,
 }
 
 Table = TypeVar("Table", bound=BaseModel)

@@ -96,7 +96,11 @@ def own_secrets(
     return {
         reference: value
         for reference, value in secrets.items()
-        if (notify_server if reference == NOTIFY_TOKEN else reference.partition("/")[0] in running)
+        if (
+            notify_server
+            if reference == NOTIFY_TOKEN
+            else reference.partition("/")[0] in {*running, "backup"}
+        )
     }
 
 

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -31,18 +31,23 @@ def variable(reference: str) -> str:
     return "MEDIASTACK_" + re.sub("[^A-Z0-9]", "_", reference.upper())
 
 
-def allowed(services: Mapping[str, Service]) -> list[str]:
-    """Return the secrets a user may bring, as "service/name"."""
-    return [
-        f"{service.name}/{secret.name}"
-        for service in services.values()
-        for secret in service.secrets
-        if secret.origin == "user"
-    ] + [
-        f"{consumer}/{secret.name}"
-        for consumer in HOST_SECRETS
-        for secret in HOST_SECRETS[consumer]
-    ]
+def allowed(services: Mapping[str, Service], remotes: Iterable[str] = ()) -> list[str]:
+    """Return the secrets a user may bring, as "service/name"; `remotes` are names of backups'
+    repositories on other machines."""
+    return (
+        [
+            f"{service.name}/{secret.name}"
+            for service in services.values()
+            for secret in service.secrets
+            if secret.origin == "user"
+        ]
+        + [
+            f"{consumer}/{secret.name}"
+            for consumer in HOST_SECRETS
+            for secret in HOST_SECRETS[consumer]
+        ]
+        + [f"backup/{name}_environment" for name in (*remotes, "rebuild")]
+    )
 
 
 def read(
@@ -51,13 +56,14 @@ def read(
     services: Mapping[str, Service],
     broken: set[str],
     problems: list[Problem],
+    remotes: Iterable[str] = (),
 ) -> tuple[dict[str, SecretStr], set[str]]:
     """Return the secrets given, and those that cannot be called missing although they are absent.
 
     What is wrong with the file, a name or a value is appended to `problems`. Nothing is said of the
     names below a service that is itself `broken`: what it declares is not known.
     """
-    known = allowed(services)
+    known = allowed(services, remotes)
     values: dict[str, object] = {}
     tables = _parse(file, environment, problems)
     unsure = set(known) if tables is None else set()

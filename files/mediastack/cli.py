@@ -16,8 +16,11 @@ import sys
 from collections.abc import Callable
 
 VERBS: dict[str, str] = {
+    "adopt": "adopt.verb",
     "apply": "stack_verbs:apply",
+    "backup": "backup.verb",
     "cascade": "monitor.cascade_verb",
+    "disk-guard": "disk_guard",
     "doctor": "doctor",
     "door": "door.server",
     "down": "stack_verbs:down",
@@ -38,8 +41,12 @@ VERBS: dict[str, str] = {
     "portsync": "portsync",
     "portsync-status": "portsync_status",
     "pull": "stack_verbs:pull",
+    "rebuild": "restore.rebuild",
+    "recovery-kit": "backup.kit",
     "redact": "redact",
     "restart": "stack_verbs:restart",
+    "restore": "restore.verb",
+    "restore-drill": "backup.drill_verb",
     "resume": "monitor.resume_verb",
     "rollback": "updater.rollback_verb",
     "rotate": "rotate",
