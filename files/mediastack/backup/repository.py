@@ -45,17 +45,14 @@ def require(config: Mapping[str, Any], target: Target) -> None:
         return
     if not os.path.isfile(os.path.join(where, "config")):
         _make_in_directory(config, target, where)
-    problem = next((one for one in _unwritable(where)), "")
-    if problem:
-        raise ResticError(
-            "read-only", f"{target.name}: {problem}; fix: {restic.FIXES['read-only']}"
-        )
+    if problem := next(iter(_unwritable(where)), ""):
+        raise ResticError("read-only", f"{target.name}: {problem}")
     free = shutil.disk_usage(where).free
     if free < LEAST_FREE_BYTES:
         raise ResticError(
             "full",
             f"{target.name}: {where}: only {free // 1024**2} MiB free, and there must be "
-            f"{LEAST_FREE_BYTES // 1024**2}; fix: {restic.FIXES['full']}",
+            f"{LEAST_FREE_BYTES // 1024**2}",
         )
 
 

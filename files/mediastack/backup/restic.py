@@ -82,7 +82,8 @@ class ResticError(Exception):
 
     def __init__(self, kind: str, message: str, code: int = 1) -> None:
         self.kind, self.code = kind, code
-        super().__init__(f"{message}; fix: {FIXES[kind]}" if kind in FIXES else message)
+        known = kind in FIXES and "; fix: " not in message
+        super().__init__(f"{message}; fix: {FIXES[kind]}" if known else message)
 
 
 class Answer(NamedTuple):

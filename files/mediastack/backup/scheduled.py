@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 from mediastack import clock
+from mediastack import config as configuration
 from mediastack.backup import care, due, kit, report, run, run_lock, settings, zone
 from mediastack.backup.restic import ResticError
 from mediastack.backup.run import problem
@@ -21,18 +22,14 @@ from mediastack.docker_engine import Engine
 
 def run_pass(config: dict[str, Any], docker: Engine) -> int:
     """Do what is due; return 1 when any of it failed. Raise OSError, NotReachable."""
-    code = _module("restore.verb").main(["--resume"])
     wanted, targets = settings.of(config), settings.targets(config)
-    if not wanted.enabled:
-        return int(code)
     with run_lock.hold() as ours:
         if not ours:
-            return int(code)
-        try:
-            _module("backup.drill").sweep(config, docker)
-        except (NotReachable, OSError) as error:
-            code = problem(f"what a drill has left: {error}")
+            return 0
+        code = _tidied(config, docker)
         _note_new(targets)
+    if not wanted.enabled:
+        return code
     _module("backup.drill_alarm").tell(config)
     kit.remind(config)
     now = time.time()
@@ -47,7 +44,21 @@ def run_pass(config: dict[str, Any], docker: Engine) -> int:
             code = max(code, _care(config, target))
     if found.drill:
         code = max(code, _drill(config, docker, targets))
+    return code
+
+
+def _tidied(config: dict[str, Any], docker: Engine) -> int:
+    """Bring to its end what a killed restore or drill has left."""
+    try:
+        code = _module("restore.resume").finish(configuration.current, docker, _said)
+        _module("backup.drill").sweep(config, docker)
+    except (NotReachable, OSError) as error:
+        return problem(f"what a restore or a drill has left: {error}")
     return int(code)
+
+
+def _said(text: str) -> None:
+    print(f"restore: {text}")
 
 
 def _note_new(targets: list[settings.Target]) -> None:

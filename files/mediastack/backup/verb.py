@@ -22,7 +22,7 @@ from mediastack.backup.manifest import ManifestError
 from mediastack.backup.restic import ResticError
 from mediastack.backup.settings import Target
 from mediastack.backup.trouble import BackupError
-from mediastack.docker_client import Docker
+from mediastack.docker_images import DockerImages
 
 NAME = "mediastack backup"
 # A list takes nothing away from anybody.
@@ -38,10 +38,10 @@ def main(arguments: list[str]) -> int:
     config = configuration.load()
     try:
         if options.due:
-            return scheduled.run_pass(config, Docker())
+            return scheduled.run_pass(config, DockerImages())
         targets = _chosen(parser, config, options.target)
         if not options.act:
-            return run.backup(config, Docker(), targets)
+            return run.backup(config, DockerImages(), targets)
         if options.act in UNLOCKED:
             return verb_acts.ACTS[options.act](config, targets, options)
         with run_lock.hold(run.WAIT_SECONDS) as ours:
