@@ -92,9 +92,7 @@ def _fit(
         carry.over(live, staged, _excludes(config, service, entry))
 
 
-def _excludes(
-    config: Mapping[str, Any], service: str, entry: Mapping[str, Any]
-) -> list[str]:
+def _excludes(config: Mapping[str, Any], service: str, entry: Mapping[str, Any]) -> list[str]:
     """What was left out of the backup, and is no state here."""
     here = {one.strip("/") for one in config["services"][service].get("state_exclude", ())}
     return [one for one in entry.get("excludes", ()) if one.strip("/") in here]

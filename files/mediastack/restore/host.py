@@ -55,7 +55,8 @@ class Host:
     def swap(self, tx: Transaction) -> None:
         """Have the new tree in place; nobody may run on either meanwhile."""
         if tx["move"]:
-            images.move(tx["service"], tx["move"]["new"])
+            with _disk():
+                images.move(tx["service"], tx["move"]["new"])
         self._exchange(tx, tx["new"])
 
     def start(self, tx: Transaction) -> None:
@@ -79,9 +80,7 @@ class Host:
         """The image that came with the config becomes the locked one."""
         if tx["move"]:
             with _disk():
-                images.settle(
-                    self.config, tx["service"], tx["move"], refuse=bool(tx["refuse"])
-                )
+                images.settle(self.config, tx["service"], tx["move"], refuse=bool(tx["refuse"]))
 
     def drop(self, tx: Transaction) -> None:
         """Remove the tree that is not in place, or keep it; what is neither of the two is kept."""
@@ -166,8 +165,10 @@ class Host:
 
 @contextlib.contextmanager
 def _disk() -> Iterator[None]:
-    """A disk that is full or broken may be better another time."""
+    """A disk that is full or broken, an image lock that is lost: better another time, perhaps."""
     try:
         yield
     except OSError as error:
         raise Trouble("passing", f"{error.filename or 'disk'}: {error.strerror}") from error
+    except ValueError as error:
+        raise Trouble("passing", str(error)) from error

@@ -115,7 +115,9 @@ def chosen(
         return list(dict.fromkeys(asked)), []
     notes = [f"{name} is in the backup, and not on this host; it is left out"
              for name in there if name not in here]  # fmt: skip
-    notes += [f"{name} is not in that backup; it stays as it is" for name in sorted(here - {*there})]
+    notes += [
+        f"{name} is not in that backup; it stays as it is" for name in sorted(here - {*there})
+    ]
     return [name for name in there if name in here], notes
 
 
@@ -191,8 +193,8 @@ def _require_neighbours(
         stack = config["services"][service]["stack"]
         raise RestoreError(
             "other",
-            f"{owner} is not well, and {service} could not be started again; fix: mend it first, or"
-            f" stop {service} (stack-manage.sh {stack} down {service}), restore, and start it later",
+            f"{owner} is not well, and {service} could not be started again; fix: mend it first,"
+            f" or stop {service} (stack-manage.sh {stack} down {service}) and start it later",
         )
 
 

@@ -3,9 +3,9 @@
 The same loop runs on the host and in the simulation. What must survive is in the journal; a kill
 between any two lines is answered by calling it again with what is there. Services are stopped one
 after the other, each for as long as its two names take to change places and it to start, under one
-hold of the stack lock; they are watched side by side. Who lives in another one's network waits until
-that one's restore is over. What is stuck is tried again with pauses, and left to the next run when
-nothing else is to be done.
+hold of the stack lock; they are watched side by side. Who lives in another one's network waits
+until that one's restore is over. What is stuck is tried again with pauses, and left to the next run
+when nothing else is to be done.
 """
 
 from __future__ import annotations

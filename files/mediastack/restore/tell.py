@@ -43,7 +43,9 @@ def ended(journal: Mapping[str, Any]) -> None:
     everybody = journal["services"].values()
     done = [tx["service"] for tx in everybody if tx["step"] == "done"]
     rest = [tx for tx in everybody if tx["step"] != "done"]
-    lines = [f"Restored from the backup of {journal['made_at']}: {', '.join(done)}."] if done else []
+    lines = (
+        [f"Restored from the backup of {journal['made_at']}: {', '.join(done)}."] if done else []
+    )
     lines += [f"{tx['service']}: {OUTCOMES.get(tx['step'], 'stuck')}: {words(tx)}" for tx in rest]
     notify.send(
         "restore",
@@ -58,7 +60,8 @@ def ended(journal: Mapping[str, Any]) -> None:
 def words(tx: Mapping[str, Any]) -> str:
     """Return in words what became of a service, or where it is."""
     if tx["step"] == "done":
-        text = "" if tx["runs"] or tx["old"] is None else "it is stopped; its config of before is kept"
+        stopped = not tx["runs"] and tx["old"] is not None
+        text = "it is stopped; its config of before is kept for a week" if stopped else ""
     elif tx["step"] == "failed":
         text = f"{tx['why']}; it is as it was"
     elif tx["step"] == "undone":

@@ -126,7 +126,6 @@ def too_often(tx: Transaction) -> bool:
 
 def after(tx: Transaction, result: Result) -> Transaction:
     """Return the transaction after its step, with the next one in it."""
-    step = tx["step"]
     if result.trouble == "wait":
         return tx
     if result.trouble == "stopped":
@@ -202,4 +201,3 @@ def _next(tx: Transaction) -> str:
 
 def _to(tx: Transaction, step: str) -> Transaction:
     return {**tx, "step": step, "tries": 0, "refusals": 0, "stuck": ""}
-
