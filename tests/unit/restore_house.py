@@ -110,6 +110,7 @@ def furnish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     for service in made.config["services"]:
         made.looks_at[service] = swap.identity(made.config["services"][service]["config"])
     made.composed.clear()
+    made.calls.clear()
     return made
 
 
