@@ -18,7 +18,7 @@ import pytest
 import tomli_w
 
 from mediastack.backup.settings import Target
-from mediastack.restore import extract, rebuild
+from mediastack.restore import extract, rebuild, rebuild_fetch
 
 OLD, NEW = (1000, 1000), (2000, 2100)
 DIGEST = "sha256:" + "a" * 64
@@ -46,6 +46,8 @@ class House:
             "runtime": str(top / "run"), "backups": str(top / "backups"),
         }  # fmt: skip
         self.taken = [Taken(NEWEST, "2026-11-27T03:30:00+00:00", "old-host")]
+        # More than a batch each but for two.
+        self.sizes = {"sonarr": 1, "seerr": 1, "gluetun": 1 << 40, "lidarr": 1 << 41}
         self.extracted: list[str] = []
         self.passwords: list[tuple[str, int, str]] = []
         self.config: dict[str, Any] = {
@@ -108,7 +110,8 @@ class House:
         patch.setenv("MEDIASTACK_CONFIG", f"{self.paths['etc']}/mediastack.toml")
         patch.setattr(rebuild.snapshots, "listed", self._listed)
         patch.setattr(extract, "manifest", lambda target, snapshot: self.manifest)
-        patch.setattr(extract, "service", self._service)
+        patch.setattr(extract, "services", self._services)
+        patch.setattr(rebuild_fetch, "sizes", lambda *arguments: self.sizes)
         patch.setattr(extract, "secrets", self._secrets)
         patch.setattr(extract, "state", self._state)
 
@@ -117,6 +120,12 @@ class House:
         content = Path(target.password_file).read_text()
         self.passwords.append((content, stat.S_IMODE(seen.st_mode), target.environment_file))
         return self.taken
+
+    def _services(
+        self, target: Target, snapshot: str, manifest: Mapping[str, Any], wanted: Mapping[str, str]
+    ) -> None:
+        for service, into in wanted.items():
+            self._service(target, snapshot, manifest, service, into)
 
     def _service(
         self, target: Target, snapshot: str, manifest: Mapping[str, Any], service: str, into: str

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rebuild_house import DIGEST, KEY, NEW, NEWEST, OLDER, PASSWORD, TRIED, House, Taken, tree
 
 from mediastack import clock, secrets
@@ -286,3 +288,13 @@ def test_the_verb_shows_no_password(
     shown = capsys.readouterr()
     assert PASSWORD not in shown.out + shown.err
     assert json.loads(shown.out)["snapshot"] == NEWEST
+
+
+@given(st.dictionaries(st.text("abc", min_size=1), st.integers(0, 3 * rebuild_fetch.BATCH_BYTES)))
+def test_every_service_is_in_one_batch_and_only_a_big_one_alone_is_over_it(
+    due: dict[str, int],
+) -> None:
+    made = list(rebuild_fetch.batches(due))
+    assert sorted(name for batch in made for name in batch) == sorted(due)
+    for batch in made:
+        assert len(batch) == 1 or sum(due[name] for name in batch) <= rebuild_fetch.BATCH_BYTES

@@ -50,7 +50,9 @@ def choose(
             f"the repository holds backups of {listed}, and {whose}; fix: say whose, by adding"
             f" --data rebuild_host={hosts[0]} to the deploy"
         )
-    return max((one for one in found if one.host == wanted), key=lambda one: one.time)
+    theirs = [one for one in found if one.host == wanted]
+    # Times are of whole seconds; the repository's own order tells two of one second apart.
+    return max(enumerate(theirs), key=lambda one: (one[1].time, one[0]))[1]
 
 
 def refuse_newer(made_by: str, here: str) -> None:

@@ -12,15 +12,16 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mediastack import atomic, image_lock
 from mediastack.backup.settings import Target
-from mediastack.restore import extract, rebuild_owners, rebuild_state
+from mediastack.restore import extract, listing, rebuild_owners, rebuild_state
 
 PARTIAL = ".partial-"
 TREE = "tree"
+BATCH_BYTES = 256 * 1024**2
 
 
 def fetch(
@@ -30,25 +31,65 @@ def fetch(
     waiting = rebuild_state.places(config)
     for place in waiting:
         _sweep(place)
-    for service in manifest["services"]:
+    due = {
+        service: size
+        for service, size in sizes(target, snapshot, manifest).items()
+        if not os.path.lexists(os.path.join(waiting.services, service))
+    }
+    for batch in batches(due):
 
-        def one_service(into: str, service: str = service) -> None:
-            extract.service(target, snapshot, manifest, service, into)
-            rebuild_owners.give(into, config, manifest, service)
+        def some_services(partial: Mapping[str, str]) -> None:
+            extract.services(target, snapshot, manifest, partial)
+            for service, into in partial.items():
+                rebuild_owners.give(into, config, manifest, service)
 
-        _whole(os.path.join(waiting.services, service), one_service)
+        _whole(waiting.services, batch, some_services)
 
-    def all_secrets(into: str) -> None:
+    def all_secrets(partial: Mapping[str, str]) -> None:
+        into = partial[TREE]
         extract.secrets(target, snapshot, manifest, into)
         rebuild_owners.give_secrets(into, config, manifest)
 
-    def own_state(into: str) -> None:
+    def own_state(partial: Mapping[str, str]) -> None:
+        into = partial[TREE]
         extract.state(target, snapshot, manifest, into)
         settle_updates(os.path.join(into, "images.lock"), manifest)
         forget_targets(os.path.join(into, "backup.json"))
 
-    _whole(os.path.join(waiting.secrets, TREE), all_secrets)
-    _whole(os.path.join(waiting.state, TREE), own_state)
+    for place, make in ((waiting.secrets, all_secrets), (waiting.state, own_state)):
+        if not os.path.lexists(os.path.join(place, TREE)):
+            _whole(place, [TREE], make)
+
+
+def sizes(target: Target, snapshot: str, manifest: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many bytes a backup has of each service; without those that had no directory."""
+    tops: dict[str, str] = {}
+    for service in manifest["services"]:
+        source = extract.source(manifest, service)
+        tops |= {top: service for top in (source.tree, source.databases) if top}
+    found: dict[str, int] = {}
+    top = ""
+    for node in listing.nodes(target, snapshot, tops):
+        # Nodes come tree by tree, and no tree is inside another.
+        if listing.below(node.path, top) is None or not top:
+            top = next(one for one in tops if listing.below(node.path, one) is not None)
+        found[tops[top]] = found.get(tops[top], 0) + node.size
+    return found
+
+
+def batches(due: Mapping[str, int]) -> Iterator[list[str]]:
+    """Yield services that are fetched together, big ones alone: each question to a repository
+    takes seconds, and what a killed run had not finished is fetched again."""
+    batch: list[str] = []
+    total = 0
+    for service in sorted(due, key=lambda one: (due[one], one)):
+        if batch and total + due[service] > BATCH_BYTES:
+            yield batch
+            batch, total = [], 0
+        batch.append(service)
+        total += due[service]
+    if batch:
+        yield batch
 
 
 def settle_updates(lock: str, manifest: Mapping[str, Any]) -> None:
@@ -81,14 +122,15 @@ def _sweep(place: str) -> None:
             shutil.rmtree(os.path.join(place, name), ignore_errors=True)
 
 
-def _whole(path: str, make: Callable[[str], None]) -> None:
-    """Have the tree `path`, made by `make` in a place of its own."""
-    if os.path.lexists(path):
-        return
+def _whole(place: str, names: list[str], make: Callable[[Mapping[str, str]], None]) -> None:
+    """Have trees of these names in `place`, made by `make` in places of their own."""
     # Another name each time: a restic that outlives a killed run must not write into this one's.
-    partial = f"{path}{PARTIAL}{secrets.token_hex(4)}"
+    partial = {
+        name: os.path.join(place, f"{name}{PARTIAL}{secrets.token_hex(4)}") for name in names
+    }
     make(partial)
     # The name says that it is complete, also after a power cut.
-    subprocess.run(["sync", "--file-system", partial], check=True)
-    os.rename(partial, path)
-    atomic.sync_directory(os.path.dirname(path))
+    subprocess.run(["sync", "--file-system", place], check=True)
+    for name, path in partial.items():
+        os.rename(path, os.path.join(place, name))
+    atomic.sync_directory(place)
