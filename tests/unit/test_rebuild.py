@@ -18,7 +18,7 @@ from rebuild_house import DIGEST, KEY, NEW, NEWEST, OLDER, PASSWORD, TRIED, Hous
 
 from mediastack import clock, secrets
 from mediastack.backup.restic import ResticError
-from mediastack.restore import extract, rebuild, rebuild_fetch, rebuild_state
+from mediastack.restore import extract, rebuild, rebuild_fetch, rebuild_state, swap
 from mediastack.restore.rebuild_state import RebuildError
 from mediastack.secret_files import SecretError
 
@@ -182,7 +182,7 @@ def test_killed_at_any_step_and_run_again_it_ends_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A death of the process alone: what it wrote is there, so nothing has to wait for the disk.
-    monkeypatch.setattr(rebuild_fetch.subprocess, "run", lambda *arguments, **more: None)
+    monkeypatch.setattr(swap, "to_disk", lambda where: None)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     monkeypatch.setattr(clock, "timestamp", lambda *arguments: "2026-11-28T12:00:00+00:00")
     houses = bare_houses(tmp_path)

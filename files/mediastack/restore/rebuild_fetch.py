@@ -11,13 +11,12 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mediastack import atomic, image_lock
 from mediastack.backup.settings import Target
-from mediastack.restore import extract, listing, rebuild_owners, rebuild_state
+from mediastack.restore import extract, listing, rebuild_owners, rebuild_state, swap
 
 PARTIAL = ".partial-"
 TREE = "tree"
@@ -130,7 +129,7 @@ def _whole(place: str, names: list[str], make: Callable[[Mapping[str, str]], Non
     }
     make(partial)
     # The name says that it is complete, also after a power cut.
-    subprocess.run(["sync", "--file-system", place], check=True)
+    swap.to_disk(place)
     for name, path in partial.items():
         os.rename(path, os.path.join(place, name))
     atomic.sync_directory(place)
