@@ -29,7 +29,6 @@ CACHE = "/var/cache/mediastack/restic"
 QUESTION_SECONDS = 300.0
 WORK_SECONDS = 24 * 3600.0
 LONGEST_MESSAGE = 400
-VANISHED = re.compile(r"no such file or directory", re.IGNORECASE)
 # In this order: what cannot be reached is called absent by restic as well.
 WORDS = {
     "password": ("wrong password", "no key found"),
@@ -60,6 +59,7 @@ OPENING = re.compile(r"(Stat|Load|List)\(<?(config|key)")
 HOPELESS = ("read-only", "full")
 OPENING_TRIES = 3
 ENDING_SECONDS = 20.0
+WATCH_SECONDS = 1.0
 LAST_LINES = 20
 # Before each command: with SIGKILL, since a signal that restic heeds may wait for the network.
 DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
@@ -82,7 +82,8 @@ class ResticError(Exception):
 
     def __init__(self, kind: str, message: str, code: int = 1) -> None:
         self.kind, self.code = kind, code
-        super().__init__(f"{message}; fix: {FIXES[kind]}" if kind in FIXES else message)
+        known = kind in FIXES and "; fix: " not in message
+        super().__init__(f"{message}; fix: {FIXES[kind]}" if known else message)
 
 
 class Answer(NamedTuple):
@@ -132,10 +133,12 @@ def run(
     on_error: Callable[[str], bool] | None = None,
     cwd: str | None = None,
     limit_to: Sequence[str] = (),
+    is_full: Callable[[], bool] | None = None,
 ) -> Answer:
     """Run `restic ARGUMENTS --json` and return what it said; `tolerated` are further exit codes
     that are fine. `on_error` hears each line of standard error as it comes and may say True: end
-    now. `limit_to`: words before it (such as nice). Raise ResticError.
+    now; `is_full` is asked every second, and ends it too. `limit_to`: words before it (such as
+    nice). Raise ResticError.
     """
     command = [*DIES_WITH_US, *limit_to, "restic", "--json", *arguments]
     try:
@@ -158,6 +161,9 @@ def run(
     timer.start()
     errors: list[str] = []
     ended, last = "", ""
+    over, full = threading.Event(), threading.Event()
+    if is_full is not None:
+        threading.Thread(target=_watch, args=(process, is_full, over, full), daemon=True).start()
     try:
         for line in process.stderr or ():
             errors.append(line.rstrip())
@@ -170,6 +176,7 @@ def run(
         code = process.wait()
         reader.join()
     finally:
+        over.set()
         timer.cancel()
         if process.poll() is None:
             process.kill()
@@ -179,11 +186,26 @@ def run(
         raise ResticError(ended, said([last]) or "a file cannot be read", code)
     if ended:
         raise failure(target, [last], 1)
+    if full.is_set() and code:
+        raise ResticError("full", f"{target.name}: ended, as its disk is nearly full", code)
     if code == NOT_FOUND:
         raise ResticError("missing", said(errors) or "restic: is not there", code)
     if code not in (0, *tolerated):
         raise failure(target, errors or output, code)
     return Answer(_objects(output), errors)
+
+
+def _watch(
+    process: subprocess.Popen[str],
+    is_full: Callable[[], bool],
+    over: threading.Event,
+    full: threading.Event,
+) -> None:
+    while not over.wait(WATCH_SECONDS):
+        if is_full():
+            full.set()
+            process.send_signal(signal.SIGINT)
+            return
 
 
 def _hopeless(errors: list[str], on_error: Callable[[str], bool] | None) -> str:
