@@ -29,6 +29,8 @@ from settings import Settings
 
 DISK = "/mnt/usb"
 REPOSITORY = f"{DISK}/restic"
+# A disk of its own: what lies beside the configs is no place for a backup.
+PLUG_IN = f"mkdir -p {DISK} && mount -t tmpfs -o mode=0755 usb {DISK}"
 PROGRAM = "/opt/mediastack/bin/mediastack"
 SECRETS = "/etc/mediastack/secrets"
 PASSWORD_FILE = f"{SECRETS}/backup/repository_password"
@@ -176,7 +178,7 @@ def back_up(context: Context, host: Host, into: Path) -> Burnt:
 def carry_in(host: Host, disk: Path) -> None:
     """The disk is plugged into the new box."""
     with disk.open("rb") as stream:
-        command = f"mkdir -p {DISK} && tar -C {DISK} -xf -"
+        command = f"{PLUG_IN} && tar -C {DISK} -xf -"
         subprocess.run([*box.arguments(host), command], stdin=stream, check=True)
 
 
