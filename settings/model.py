@@ -34,7 +34,7 @@ from settings.values import (
     subnet,
     timezone,
 )
-from settings.values_backup import remote_name, repository, time_of_day
+from settings.values_backup import remote_name, restic_repository, time_of_day
 from settings.values_monitor import metrics_port, restart_owner
 from settings.values_updates import window
 
@@ -160,7 +160,7 @@ class Updates(Strict):
 class Remote(Strict):
     """A restic repository on another machine; it may be named by its secret environment."""
 
-    repository: Annotated[str, AfterValidator(repository)] = ""
+    repository: Annotated[str, AfterValidator(restic_repository)] = ""
     append_only: bool = False
 
 
@@ -176,7 +176,7 @@ class Backup(Strict):
     keep_monthly: Annotated[int, Field(ge=0, le=240)]
     check_percent: Annotated[int, Field(ge=1, le=100)]
     drill: bool
-    rebuild_from: Annotated[str, AfterValidator(repository)]
+    rebuild_from: Annotated[str, AfterValidator(restic_repository)]
 
 
 class Settings(Strict):

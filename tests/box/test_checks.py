@@ -40,6 +40,7 @@ FAULTS = {
     "notify": ("unmasked", "is in a message or in the log"),
     "updates-crash": ("journal-after-act", "was made while the journal said"),
     "image-lock": ("ignores-the-lock", "a deploy changes containers /crate"),
+    "disaster": ("owners-kept", "uid is 1000 instead of 1500"),
     "leaks": ("wall-gone", "packets left beside the tunnel with Gluetun's wall open"),
 }
 
