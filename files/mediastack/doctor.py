@@ -3,18 +3,21 @@
 Three parts that know nothing of each other: doctor_facts gathers (once), the doctor_checks_*
 modules judge (pure), this module prints. It changes nothing; repair is the work of the deploy and
 the keeper, and a check that repaired would hide what keeps breaking. A daily timer runs it with
---notify, which sends one message however much is wrong.
+--notify, which sends one message however much is wrong, and reminds once a week of what works, but
+could cost dearly one day.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mediastack import (
     config,
+    doctor_backup,
     doctor_checks_containers,
     doctor_checks_files,
     doctor_checks_host,
@@ -29,7 +32,7 @@ from mediastack import (
     notify,
 )
 from mediastack.docker_client import Docker
-from mediastack.doctor_checks import Check, Finding, is_drift
+from mediastack.doctor_checks import Check, Finding, is_drift, is_warning
 
 CHECKS: tuple[Check, ...] = (
     *doctor_checks_host.CHECKS,
@@ -41,9 +44,12 @@ CHECKS: tuple[Check, ...] = (
     *doctor_wall.CHECKS,
     *doctor_monitor.CHECKS,
     *doctor_updates.CHECKS,
+    *doctor_backup.CHECKS,
     *doctor_door.CHECKS,
 )
 NOTIFY_LIMIT = 12
+# What fails is told every day, what could cost you dearly once a week: on Mondays.
+REMINDER_WEEKDAY = 0
 
 
 def main(arguments: list[str]) -> int:
@@ -63,15 +69,18 @@ def main(arguments: list[str]) -> int:
         print("\n".join(lines(findings)))
     # What a deploy mends has its own daily message (drift).
     told = [one for one in failed if not is_drift(one)]
+    name = settings["host"].get("name", "this host")
     if options.notify and told:
-        name = settings["host"].get("name", "this host")
+        words = f"{len(told)} checks" if len(told) > 1 else "1 check"
+        title = f"{name}: {words} failed"
         notify.send(
-            "doctor",
-            f"{name}: {len(told)} checks failed" if len(told) > 1 else f"{name}: 1 check failed",
-            message(told),
-            priority=4,
-            tags=("stethoscope",),
-            key="doctor",
+            "doctor", title, message(told), priority=4, tags=("stethoscope",), key="doctor"
+        )
+    warned = warnings(findings)
+    if options.notify and warned and time.localtime().tm_wday == REMINDER_WEEKDAY:
+        title = f"{name}: a reminder"
+        notify.send(
+            "doctor", title, message(warned), tags=("memo",), key="doctor reminder"
         )
     return 1 if failed else 0
 
@@ -86,28 +95,36 @@ def failures(findings: Sequence[Finding]) -> list[Finding]:
     return [finding for finding in findings if not finding.ok]
 
 
+def warnings(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings that are ok and have something to say all the same."""
+    return [finding for finding in findings if is_warning(finding)]
+
+
 def report(findings: Sequence[Finding]) -> dict[str, Any]:
-    """Return {"schema": 1, "ok", "passed", "failed", "findings": [{"check","subject","ok",
-    "problem","fix"}]}, the schema of --json."""
+    """Return {"schema": 1, "ok", "passed", "failed", "warnings", "findings": [{"check","subject",
+    "ok","problem","fix"}]}, the schema of --json; a warning has passed, with a problem."""
     failed = len(failures(findings))
     return {
         "schema": 1,
         "ok": not failed,
         "passed": len(findings) - failed,
         "failed": failed,
+        "warnings": len(warnings(findings)),
         "findings": [finding._asdict() for finding in findings],
     }
 
 
 def lines(findings: Sequence[Finding]) -> list[str]:
     """Return what a person has to read: the failures with their mending, and the count."""
-    failed = failures(findings)
+    failed, warned = failures(findings), warnings(findings)
     text = []
-    for finding in failed:
-        text.append(f"{finding.check}: {finding.subject} {finding.problem}")
+    for finding in (*warned, *failed):
+        mark = "" if not finding.ok else "warning: "
+        text.append(f"{mark}{finding.check}: {finding.subject} {finding.problem}")
         text.append(f"  fix: {finding.fix}")
-    passed = len(findings) - len(failed)
-    text.append(f"{passed} checks passed" + (f", {len(failed)} failed" if failed else ""))
+    count = f"{len(findings) - len(failed)} checks passed"
+    count += f", {len(warned)} with a warning" if warned else ""
+    text.append(count + (f", {len(failed)} failed" if failed else ""))
     return text
 
 
