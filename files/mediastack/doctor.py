@@ -73,15 +73,11 @@ def main(arguments: list[str]) -> int:
     if options.notify and told:
         words = f"{len(told)} checks" if len(told) > 1 else "1 check"
         title = f"{name}: {words} failed"
-        notify.send(
-            "doctor", title, message(told), priority=4, tags=("stethoscope",), key="doctor"
-        )
+        notify.send("doctor", title, message(told), priority=4, tags=("stethoscope",), key="doctor")
     warned = warnings(findings)
     if options.notify and warned and time.localtime().tm_wday == REMINDER_WEEKDAY:
         title = f"{name}: a reminder"
-        notify.send(
-            "doctor", title, message(warned), tags=("memo",), key="doctor reminder"
-        )
+        notify.send("doctor", title, message(warned), tags=("memo",), key="doctor reminder")
     return 1 if failed else 0
 
 

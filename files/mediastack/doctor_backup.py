@@ -120,7 +120,10 @@ def proven(config: Config, facts: Facts) -> list[Finding]:
     found = facts["backup"]
     if not found:
         return []
-    problem, fix = found["unproven"], "stack-manage.sh restore-drill, and journalctl -u mediastack-backup"
+    problem, fix = (
+        found["unproven"],
+        "stack-manage.sh restore-drill, and journalctl -u mediastack-backup",
+    )
     if error := found["drill_error"]:
         problem, fix = split("failed in its drill", error, fix)
     return [judge("restore-drill", "restore", problem, fix)]

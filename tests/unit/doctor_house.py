@@ -252,6 +252,19 @@ def facts() -> dict[str, Any]:
                 "paused_seconds": 0.0,
                 "tools": {"rsync": True, "skopeo": True},
             },
+            "backup": {
+                "targets": {
+                    "local": {"age_seconds": 3600.0, "error": "", "care_error": ""},
+                    "nas": {"age_seconds": 7200.0, "error": "", "care_error": ""},
+                },
+                "elsewhere": True,
+                "known_seconds": 90 * 86_400.0,
+                "up_seconds": 30 * 86_400.0,
+                "kit": True,
+                "unproven": "",
+                "drill_error": "",
+                "tools": {"restic": True, "zstd": True},
+            },
             "wall": {
                 "error": "",
                 "listed": second_wall(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import doctor_house as house
@@ -90,3 +91,31 @@ def test_a_usage_error_is_2(machine: dict[str, Any]) -> None:
     with pytest.raises(SystemExit) as raised:
         doctor.main(["--mend"])
     assert raised.value.code == 2
+
+
+WARNED = Finding("backup", "recovery kit", True, "is not kept elsewhere", "recovery-kit FILE")
+
+
+def test_a_warning_is_shown_first_and_fails_nothing() -> None:
+    assert doctor.lines([FINE, WARNED]) == [
+        "warning: backup: recovery kit is not kept elsewhere",
+        "  fix: recovery-kit FILE",
+        "2 checks passed, 1 with a warning",
+    ]
+    assert doctor.lines([WARNED, SICK])[-1] == "1 checks passed, 1 with a warning, 1 failed"
+    found = doctor.report([FINE, WARNED])
+    assert (found["ok"], found["passed"], found["failed"], found["warnings"]) == (True, 2, 0, 1)
+
+
+@pytest.mark.parametrize(("weekday", "messages"), [(0, 1), (1, 0), (6, 0)])
+def test_of_a_warning_one_is_reminded_once_a_week(
+    machine: dict[str, Any], monkeypatch: pytest.MonkeyPatch, weekday: int, messages: int
+) -> None:
+    machine["facts"]["backup"]["kit"] = False
+    moment = time.struct_time((2026, 11, 23 + weekday, 6, 0, 0, weekday, 327, 0))
+    monkeypatch.setattr(doctor.time, "localtime", lambda: moment)
+    assert doctor.main(["--notify"]) == 0
+    assert len(machine["sent"]) == messages
+    if messages:
+        (((_, title, text), _),) = machine["sent"]
+        assert title == "home: a reminder" and "recovery kit" in text
