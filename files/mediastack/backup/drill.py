@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import sys
@@ -22,7 +23,6 @@ from typing import Any, NamedTuple
 from mediastack import clock, image_lock, ledger, notify
 from mediastack.backup import (
     contents,
-    databases,
     drill_apps,
     report,
     restic,
@@ -35,15 +35,18 @@ from mediastack.backup.manifest import ManifestError
 from mediastack.backup.trouble import BackupError
 from mediastack.compose import ComposeError
 from mediastack.docker_client import Docker, DockerError, NotReachable
-from mediastack.restore import extract
+from mediastack.restore import extract, owners
+from mediastack.restore.trouble import RestoreError
 
 DIRECTORY = "drill"
 ACTOR = "backup"
 SUBJECT = "restore-drill"
-# Left free beside everything the snapshot holds.
-ROOM_BYTES = 1024**3
 LONGEST_ERROR = 600
-TROUBLE = (restic.ResticError, BackupError, ManifestError, ComposeError, DockerError, OSError)
+# ValueError: a state file of another schema.
+TROUBLE = (
+    *(restic.ResticError, BackupError, RestoreError, ManifestError),
+    *(ComposeError, DockerError, OSError, ValueError),
+)
 
 
 class Found(NamedTuple):
@@ -102,7 +105,7 @@ def _run(
         finally:
             sweep(config, docker)
     except (*TROUBLE, NotReachable) as error:
-        problems.append(str(error))
+        problems.append(said_by(config, error))
     seconds = time.monotonic() - started
     for problem in problems:
         print(f"restore-drill: {problem}", file=sys.stderr)
@@ -128,17 +131,24 @@ def _tried(
     snapshot: str,
     services: Sequence[str],
 ) -> list[str]:
+    """Return the problems of everything in a snapshot. Raise one of TROUBLE, NotReachable."""
     manifest = extract.manifest(target, snapshot)
-    _make_room(config, target, snapshot)
     directory = place(config)
-    secrets = os.path.join(directory, "secrets")
+    os.makedirs(directory, mode=0o700)
+    secrets, state = (os.path.join(directory, name) for name in (".secrets", ".state"))
     extract.secrets(target, snapshot, manifest, secrets)
-    problems = secret_problems(secrets, manifest)
-    for service in manifest["services"]:
+    extract.state(target, snapshot, manifest, state)
+    image_lock.read(path=os.path.join(state, "images.lock"))
+    problems = []
+    for service, entry in manifest["services"].items():
         if services and service not in services:
             continue
         places = Places(os.path.join(directory, service), secrets, directory)
-        found = _service(config, docker, target, snapshot, manifest, service, places)
+        try:
+            extract.service(target, snapshot, manifest, service, places.state)
+            found = _service(config, docker, service, entry, places)
+        except TROUBLE as error:
+            found = Found([said_by(config, error)], "")
         print(f"  {service:<14} {found.said or '; '.join(found.problems)}")
         problems += [f"{service}: {problem}" for problem in found.problems]
         shutil.rmtree(places.state, ignore_errors=True)
@@ -148,32 +158,35 @@ def _tried(
 def _service(
     config: dict[str, Any],
     docker: Docker,
-    target: settings.Target,
-    snapshot: str,
-    manifest: Mapping[str, Any],
     service: str,
+    entry: Mapping[str, Any],
     places: Places,
 ) -> Found:
-    """Restore one service, open its databases, start it."""
-    entry = manifest["services"][service]
-    try:
-        extract.service(target, snapshot, manifest, service, places.state)
-        problems = [
-            f"{name}: {problem}"
-            for name, record in entry["databases"].items()
-            for problem in databases.verify(os.path.join(places.state, name), record)
-        ]
-        rows = sum(sum(record["tables"].values()) for record in entry["databases"].values())
-        said = f"restored, {len(entry['databases'])} databases with {rows} rows"
-        if problems:
-            return Found(problems, "")
-        if not config["services"].get(service, {}).get("drill"):
-            return Found([], f"{said}; not started")
-        answer = drill_apps.ask(config, docker, service, image_of(config, service, entry), places)
-    except TROUBLE as error:
-        return Found([str(error)], "")
+    """Judge a restored service, whose databases extract has opened and compared; start it."""
+    records = entry["databases"]
+    damaged = [
+        f"{name} was damaged when it was backed up: {record['damage']}"
+        for name, record in records.items()
+        if record.get("damage")
+    ]
+    if damaged:
+        return Found(damaged, "")
+    rows = sum(sum(record["tables"].values()) for record in records.values())
+    said = "restored" + (f", {len(records)} databases with {rows} rows" if records else "")
+    known = config["services"].get(service, {})
+    if not known.get("drill"):
+        return Found([], f"{said}; not started")
+    old, new = ((one.get("uid", 0), one.get("gid", 0)) for one in (entry, known))
+    owners.remap(places.state, old, new)
+    image = image_of(config, service, entry)
+    answer = drill_apps.ask(config, docker, service, image, places)
     problems = [f"its app {answer.problem}"] if answer.problem else []
     return Found(problems, "" if problems else f"{said}; {answer.said}")
+
+
+def said_by(config: Mapping[str, Any], error: Exception) -> str:
+    """Return an error's words without the scratch place: of its paths the user knows the end."""
+    return re.sub(f"{re.escape(place(config))}/[^/ ]+/", "/", str(error))
 
 
 def image_of(config: Mapping[str, Any], service: str, entry: Mapping[str, Any]) -> str:
@@ -183,39 +196,6 @@ def image_of(config: Mapping[str, Any], service: str, entry: Mapping[str, Any]) 
     made_by, digest = str(entry.get("image", "")), str(entry.get("digest", ""))
     newer = image_lock.is_newer(image_lock.split(made_by)[1], image_lock.split(locked)[1])
     return f"{made_by}@{digest}" if made_by and digest and newer else locked
-
-
-def secret_problems(directory: str, manifest: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with restored secrets: one is missing, or has another owner or mode."""
-    problems = []
-    for name, wanted in manifest["secrets"].items():
-        try:
-            seen = os.lstat(os.path.join(directory, name))
-        except OSError as error:
-            problems.append(f"secrets: {name}: {error.strerror}")
-            continue
-        have = {"uid": seen.st_uid, "gid": seen.st_gid, "mode": seen.st_mode & 0o7777}
-        if have != {key: wanted[key] for key in have}:
-            problems.append(f"secrets: {name} has another owner or mode than at its backup")
-    return problems
-
-
-def _make_room(config: Mapping[str, Any], target: settings.Target, snapshot: str) -> None:
-    """Make the scratch directory where everything fits. Raise BackupError, ResticError, OSError."""
-    directory = place(config)
-    os.makedirs(directory, mode=0o700)
-    said = restic.run(
-        target, ["stats", "--mode", "restore-size", snapshot], seconds=restic.WORK_SECONDS
-    )
-    needed = max((int(one.get("total_size", 0)) for one in said.objects), default=0) + ROOM_BYTES
-    status = os.statvfs(directory)
-    free = status.f_bavail * status.f_frsize
-    if free < needed:
-        raise BackupError(
-            "space",
-            f"{config['paths']['config']}: {free // 1024**2} MiB free, the drill may need "
-            f"{needed // 1024**2}; fix: make room there, or backup.drill = false",
-        )
 
 
 def _tell(

@@ -77,7 +77,7 @@ def volumes(
         elif _is_below(source, secrets):
             copy = os.path.join(places.secrets, os.path.relpath(source, secrets))
             found.append(bind(copy, target))
-        elif _is_below(source, data) and not source == config["paths"]["sentinel"]:
+        elif _is_below(source, data) and source != config["paths"]["sentinel"]:
             found.append({"type": "tmpfs", "target": target, "tmpfs": {"size": EMPTY_BYTES}})
     return found
 
