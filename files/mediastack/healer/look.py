@@ -18,6 +18,7 @@ from mediastack.backup import ages
 from mediastack.docker_client import DockerError, NotReachable
 from mediastack.docker_engine import Engine
 from mediastack.docker_socket import DockerSocket
+from mediastack.restore import inflight as restoring
 from mediastack.updater import inflight
 
 ACTOR = "monitor"
@@ -106,7 +107,7 @@ def facts(config: Mapping[str, Any], observation: Mapping[str, Any]) -> dict[str
         if container["name"] == container["service"]
     }
     intents, held = observation["intents"], observation.get("held", {})
-    owner, proving = plan.owner_name(config), inflight.in_work()
+    owner, proving = plan.owner_name(config), inflight.in_work() | restoring.in_work()
     present = observation["data"]["present"]
     found = {}
     for name in names(config):

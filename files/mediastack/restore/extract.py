@@ -46,7 +46,7 @@ def manifest(target: Target, snapshot_id: str) -> dict[str, Any]:
 
 def stage(target: Target, snapshot_id: str) -> str:
     """Return where the stage was when this snapshot was made. Raise RestoreError, ResticError."""
-    answer = restic.run(target, ["snapshots", snapshot_id])
+    answer = restic.run(target, ["snapshots", "--no-lock", snapshot_id])
     ending = os.path.join("", contents.DIRECTORY, contents.STAGE)
     for found in answer.objects:
         for path in found.get("paths") or []:
@@ -168,7 +168,8 @@ def _seen(target: Target, snapshot_id: str, tops: Iterable[str], scratch: str) -
 
 
 def _restore(target: Target, snapshot_id: str, paths: Iterable[str], into: str) -> None:
-    command = ["restore", snapshot_id, "--verify", "--target", into]
+    # Without a lock of its own: that of a host that is no more must not keep anybody from it.
+    command = ["restore", snapshot_id, "--no-lock", "--verify", "--target", into]
     for path in paths:
         command += ["--include", path.translate(GLOB)]
     restic.run(target, command, seconds=restic.WORK_SECONDS)
