@@ -3,15 +3,13 @@
 Three parts that know nothing of each other: doctor_facts gathers (once), the doctor_checks_*
 modules judge (pure), this module prints. It changes nothing; repair is the work of the deploy and
 the keeper, and a check that repaired would hide what keeps breaking. A daily timer runs it with
---notify, which sends one message however much is wrong, and reminds once a week of what works, but
-could cost dearly one day.
+--notify, which sends one message however much is wrong; warnings are for those who look.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,8 +46,6 @@ CHECKS: tuple[Check, ...] = (
     *doctor_door.CHECKS,
 )
 NOTIFY_LIMIT = 12
-# What fails is told every day, what could cost you dearly once a week: on Mondays.
-REMINDER_WEEKDAY = 0
 
 
 def main(arguments: list[str]) -> int:
@@ -69,15 +65,16 @@ def main(arguments: list[str]) -> int:
         print("\n".join(lines(findings)))
     # What a deploy mends has its own daily message (drift).
     told = [one for one in failed if not is_drift(one)]
-    name = settings["host"].get("name", "this host")
     if options.notify and told:
-        words = f"{len(told)} checks" if len(told) > 1 else "1 check"
-        title = f"{name}: {words} failed"
-        notify.send("doctor", title, message(told), priority=4, tags=("stethoscope",), key="doctor")
-    warned = warnings(findings)
-    if options.notify and warned and time.localtime().tm_wday == REMINDER_WEEKDAY:
-        title = f"{name}: a reminder"
-        notify.send("doctor", title, message(warned), tags=("memo",), key="doctor reminder")
+        name = settings["host"].get("name", "this host")
+        notify.send(
+            "doctor",
+            f"{name}: {len(told)} checks failed" if len(told) > 1 else f"{name}: 1 check failed",
+            message(told),
+            priority=4,
+            tags=("stethoscope",),
+            key="doctor",
+        )
     return 1 if failed else 0
 
 

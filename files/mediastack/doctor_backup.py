@@ -7,13 +7,12 @@ warning: backups work without, until the house burns.
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from mediastack.backup import ages, report, settings
+from mediastack.backup import ages, elsewhere, report, settings, tell
 from mediastack.doctor_checks import DEPLOY, Check, Finding, judge, warn
 
 Config = Mapping[str, Any]
@@ -21,31 +20,20 @@ Facts = Mapping[str, Any]
 
 TOOLS = ("restic", "zstd")
 PAGE = "docs/backup.md"
-# File systems that are another machine's.
-ELSEWHERE = ("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "fuse.sshfs", "fuse.rclone")
 
 
 def gather(config: Config, now: float | None = None, proc: str = "/proc") -> dict[str, Any]:
-    """Return {"targets": {name: {"age_seconds" or None, "error", "care_error"}}, "elsewhere": is
-    one of them on another machine, "known_seconds", "up_seconds", "kit": is it kept somewhere,
-    "unproven": what is wrong with that, "drill_error", "tools": {name: present}}; {} where backups
-    are off."""
+    """Return {"targets": {name: target_facts}, "elsewhere": is one of them on another machine,
+    "up_seconds", "kit": is it kept somewhere, "unproven": what is wrong with that, "drill_error",
+    "tools": {name: present}}; {} where backups are off."""
     if not config.get("backup") or not settings.of(config).enabled:
         return {}
     now = time.time() if now is None else now
     found, targets = report.read(), settings.targets(config)
     drills = settings.of(config).drill
     return {
-        "targets": {
-            one.name: {
-                "age_seconds": ages.saved(found, one.name, now),
-                "error": str(found["targets"].get(one.name, {}).get("error", "")),
-                "care_error": str(found["targets"].get(one.name, {}).get("care_error", "")),
-            }
-            for one in targets
-        },
-        "elsewhere": any(is_elsewhere(one, proc) for one in targets),
-        "known_seconds": ages.known(config, now),
+        "targets": {one.name: target_facts(found, one.name, now) for one in targets},
+        "elsewhere": elsewhere.any_of(targets, proc),
         "up_seconds": uptime(proc),
         "kit": bool(found["kit"].get("confirmed_at")),
         "unproven": ages.unproven(config, found, now) if drills else "",
@@ -54,22 +42,17 @@ def gather(config: Config, now: float | None = None, proc: str = "/proc") -> dic
     }
 
 
-def is_elsewhere(target: settings.Target, proc: str = "/proc") -> bool:
-    """Say whether a repository outlives this machine: a directory does so on a network's disk."""
-    if target.is_local:
-        return False
-    if not target.repository.startswith("/"):
-        return True
-    best, kind = "", ""
-    with contextlib.suppress(OSError), open(f"{proc}/1/mountinfo", encoding="utf-8") as stream:
-        for line in stream:
-            before, _, after = line.partition(" - ")
-            point = before.split()[4]
-            inside = f"{target.repository}/".startswith(f"{point.rstrip('/')}/")
-            # A later mount lies over an earlier one of the same place.
-            if inside and len(point) >= len(best):
-                best, kind = point, after.split()[0]
-    return kind in ELSEWHERE
+def target_facts(found: ages.Report, name: str, now: float) -> dict[str, Any]:
+    """Return what the report says of one target."""
+    entry = found["targets"].get(name, {})
+    return {
+        "age_seconds": ages.saved(found, name, now),
+        "known_seconds": ages.since(entry.get("known_since"), now) or 0.0,
+        "error": str(entry.get("error", "")),
+        "passing": entry.get("error_kind") in tell.PASSING,
+        "tries": int(entry.get("tries") or 0),
+        "care_error": str(entry.get("care_error", "")),
+    }
 
 
 def uptime(proc: str = "/proc") -> float:
@@ -97,11 +80,12 @@ def backups(config: Config, facts: Facts) -> list[Finding]:
 def target_problem(one: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[str, str]:
     """Return what is wrong with a target and its mending, ("", "") for nothing."""
     mending = "stack-manage.sh backup does it now, and says what keeps it"
-    if one["error"]:
+    # What may mend itself is tried again in minutes.
+    if one["error"] and not (one["passing"] and one["tries"] < tell.PASSING_TRIES):
         return split("has no new backup", one["error"], mending)
     age = one["age_seconds"]
     # A machine that was off, or a target that is new, catches up.
-    waited = min(found["known_seconds"] if age is None else age, found["up_seconds"])
+    waited = min(one["known_seconds"] if age is None else age, found["up_seconds"])
     if waited > ages.LATE_SECONDS:
         return f"has no backup since {'ever' if age is None else ages.words(age)}", mending
     if one["care_error"]:
@@ -136,7 +120,7 @@ def tools(config: Config, facts: Facts) -> list[Finding]:
             for name, here in found.items()]  # fmt: skip
 
 
-def elsewhere(config: Config, facts: Facts) -> list[Finding]:
+def another_machine(config: Config, facts: Facts) -> list[Finding]:
     """A fire does not take the backups with it."""
     found = facts["backup"]
     if not found or not found["targets"]:
@@ -156,4 +140,4 @@ def kit(config: Config, facts: Facts) -> list[Finding]:
     return [warn("backup", "recovery kit", problem, fix)]
 
 
-CHECKS: tuple[Check, ...] = (backups, proven, tools, elsewhere, kit)
+CHECKS: tuple[Check, ...] = (backups, proven, tools, another_machine, kit)

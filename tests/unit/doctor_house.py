@@ -254,11 +254,17 @@ def facts() -> dict[str, Any]:
             },
             "backup": {
                 "targets": {
-                    "local": {"age_seconds": 3600.0, "error": "", "care_error": ""},
-                    "nas": {"age_seconds": 7200.0, "error": "", "care_error": ""},
+                    name: {
+                        "age_seconds": 3600.0,
+                        "known_seconds": 90 * 86_400.0,
+                        "error": "",
+                        "passing": False,
+                        "tries": 0,
+                        "care_error": "",
+                    }
+                    for name in ("local", "nas")
                 },
                 "elsewhere": True,
-                "known_seconds": 90 * 86_400.0,
                 "up_seconds": 30 * 86_400.0,
                 "kit": True,
                 "unproven": "",

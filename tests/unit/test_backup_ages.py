@@ -62,6 +62,13 @@ def test_the_line_names_each_target_and_the_last_proven_restore(house: dict[str,
     )
 
 
+def test_the_line_says_when_all_backups_burn_with_the_machine(house: dict[str, Any]) -> None:
+    house["backup"]["remotes"] = {}
+    assert "local never (all on this machine);" in ages.line(house, NOW)
+    house["backup"]["local"] = False
+    assert ages.line(house, NOW).startswith("backups: nowhere;")
+
+
 def test_where_backups_are_off_nothing_is_said(house: dict[str, Any]) -> None:
     house["backup"]["enabled"] = False
     assert ages.line(house, NOW) == ""
@@ -71,7 +78,7 @@ def test_where_backups_are_off_nothing_is_said(house: dict[str, Any]) -> None:
 def test_a_target_that_is_gone_is_not_named(house: dict[str, Any]) -> None:
     report.note_target("old", saved_at=ago(90 * DAY), error="")
     house["backup"]["remotes"] = {}
-    assert ages.line(house, NOW).startswith("backups: local never;")
+    assert ages.line(house, NOW).startswith("backups: local never (all on this machine);")
     assert set(ages.timestamps(house)["saved"]) == {"local"}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import doctor_house as house
@@ -107,15 +106,7 @@ def test_a_warning_is_shown_first_and_fails_nothing() -> None:
     assert (found["ok"], found["passed"], found["failed"], found["warnings"]) == (True, 2, 0, 1)
 
 
-@pytest.mark.parametrize(("weekday", "messages"), [(0, 1), (1, 0), (6, 0)])
-def test_of_a_warning_one_is_reminded_once_a_week(
-    machine: dict[str, Any], monkeypatch: pytest.MonkeyPatch, weekday: int, messages: int
-) -> None:
+def test_of_a_warning_nobody_is_told_by_telephone(machine: dict[str, Any]) -> None:
     machine["facts"]["backup"]["kit"] = False
-    moment = time.struct_time((2026, 11, 23 + weekday, 6, 0, 0, weekday, 327, 0))
-    monkeypatch.setattr(doctor.time, "localtime", lambda: moment)
     assert doctor.main(["--notify"]) == 0
-    assert len(machine["sent"]) == messages
-    if messages:
-        (((_, title, text), _),) = machine["sent"]
-        assert title == "home: a reminder" and "recovery kit" in text
+    assert machine["sent"] == []

@@ -11,23 +11,12 @@ import pytest
 
 from mediastack import clock, doctor, doctor_backup
 from mediastack.backup import report
-from mediastack.backup.settings import Target
 
 NOW = 1_790_000_000.0
-MOUNTS = """\
-22 1 0:20 / / rw shared:1 - ext4 /dev/sda1 rw
-23 22 0:21 / /mnt rw - ext4 /dev/sdb1 rw
-24 23 0:22 / /mnt/nas rw shared:2 master:1 - nfs4 nas:/export rw
-25 22 0:23 / /mnt/nas2 rw - ext4 /dev/sdc1 rw
-26 22 0:24 / /over rw - nfs nas:/over rw
-27 22 0:25 / /over rw - ext4 /dev/sdd1 rw
-"""
 
 
 @pytest.fixture
 def proc(tmp_path: Path) -> str:
-    (tmp_path / "1").mkdir()
-    (tmp_path / "1" / "mountinfo").write_text(MOUNTS)
     (tmp_path / "uptime").write_text("7200.50 14000.00\n")
     return str(tmp_path)
 
@@ -45,39 +34,22 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return settings
 
 
-def target(name: str, repository: str) -> Target:
-    return Target(name, repository, "", "")
-
-
-@pytest.mark.parametrize(
-    ("repository", "elsewhere"),
-    [
-        ("sftp:user@nas:/backups", True),
-        ("", True),  # its secret environment names it
-        ("/mnt/nas/restic", True),
-        ("/mnt/nas", True),
-        ("/mnt/nas2/restic", False),
-        ("/mnt/disk", False),
-        ("/over/restic", False),
-    ],
-)
-def test_a_directory_is_elsewhere_only_on_a_networks_disk(
-    proc: str, repository: str, elsewhere: bool
-) -> None:
-    assert doctor_backup.is_elsewhere(target("nas", repository), proc) is elsewhere
-
-
-def test_the_local_repository_never_is(proc: str) -> None:
-    assert not doctor_backup.is_elsewhere(target("local", "/mnt/nas/restic"), proc)
-
-
 def test_facts_are_the_reports(config: dict[str, Any], proc: str) -> None:
-    report.note_target("nas", saved_at=clock.timestamp(NOW - 60), error="", care_error="full")
+    report.note_target(
+        "nas", saved_at=clock.timestamp(NOW - 60), error="away", error_kind="unreachable", tries=2
+    )
+    report.note_target("local", known_since=clock.timestamp(NOW - 100), care_error="full")
     report.note(kit={"confirmed_at": clock.timestamp(NOW)}, drill={"error": "sonarr: x"})
     found = doctor_backup.gather(config, NOW, proc)
     assert found["targets"] == {
-        "local": {"age_seconds": None, "error": "", "care_error": ""},
-        "nas": {"age_seconds": pytest.approx(60.0), "error": "", "care_error": "full"},
+        "local": {
+            **{"age_seconds": None, "known_seconds": pytest.approx(100.0), "error": ""},
+            **{"passing": False, "tries": 0, "care_error": "full"},
+        },
+        "nas": {
+            **{"age_seconds": pytest.approx(60.0), "known_seconds": 0.0, "error": "away"},
+            **{"passing": True, "tries": 2, "care_error": ""},
+        },
     }
     assert (found["elsewhere"], found["kit"], found["drill_error"]) == (True, True, "sonarr: x")
     assert found["up_seconds"] == 7200.5
@@ -119,29 +91,34 @@ def test_what_only_a_fire_makes_bad_is_a_warning_with_its_mending() -> None:
     assert doctor.warnings([alone, kit]) == [alone, kit]
 
 
+def one(**changes: Any) -> dict[str, Any]:
+    return {"nas": {**house.facts()["backup"]["targets"]["nas"], **changes}}
+
+
 def test_an_errors_own_way_out_becomes_the_fix() -> None:
-    entry = {"age_seconds": 60.0, "error": "nas: wrong password; fix: see there", "care_error": ""}
-    (found,) = judged(targets={"nas": entry})
+    (found,) = judged(targets=one(error="nas: wrong password; fix: see there"))
     assert found.problem == "has no new backup: nas: wrong password"
     assert found.fix == "see there"
 
 
 @pytest.mark.parametrize(
-    ("changes", "late"),
-    [
-        ({}, True),
-        ({"up_seconds": 3600.0}, False),  # it was off, and catches up
-        ({"known_seconds": 3600.0}, True),  # an age is known; how long the host is, is none
-    ],
+    ("passing", "tries", "faults"), [(True, 2, 0), (True, 3, 1), (False, 1, 1)]
 )
-def test_a_late_backup_is_a_fault_once_the_machine_had_time_for_it(
-    changes: dict[str, Any], late: bool
+def test_what_may_mend_itself_is_no_fault_before_it_was_tried_again(
+    passing: bool, tries: int, faults: int
 ) -> None:
-    entry = {"age_seconds": 50 * 3600.0, "error": "", "care_error": ""}
-    assert bool(judged(targets={"local": entry}, **changes)) is late
+    targets = one(error="nas: connection refused", passing=passing, tries=tries)
+    assert len(judged(targets=targets)) == faults
 
 
-def test_a_fresh_host_has_no_fault_yet() -> None:
-    entry = {"age_seconds": None, "error": "", "care_error": ""}
-    assert judged(targets={"local": entry}, known_seconds=7200.0) == []
-    assert len(judged(targets={"local": entry})) == 1
+@pytest.mark.parametrize(("up_seconds", "late"), [(30 * 86_400.0, True), (3600.0, False)])
+def test_a_late_backup_is_a_fault_once_the_machine_had_time_for_it(
+    up_seconds: float, late: bool
+) -> None:
+    assert bool(judged(targets=one(age_seconds=50 * 3600.0), up_seconds=up_seconds)) is late
+
+
+def test_a_new_target_waits_for_its_first_night() -> None:
+    assert judged(targets=one(age_seconds=None, known_seconds=20 * 3600.0)) == []
+    (found,) = judged(targets=one(age_seconds=None, known_seconds=40 * 3600.0))
+    assert found.problem == "has no backup since ever"

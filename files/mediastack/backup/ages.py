@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mediastack import clock
-from mediastack.backup import report, settings
+from mediastack.backup import elsewhere, report, settings
 
 HOUR, DAY = 3600.0, 86_400.0
 # A day, and time for a machine that was off at night or a first upload.
@@ -71,12 +71,14 @@ def line(config: Mapping[str, Any], now: float | None = None) -> str:
         return ""
     now, found = time.time() if now is None else now, report.read()
     told = []
-    for target in settings.targets(config):
+    targets = settings.targets(config)
+    for target in targets:
         age = saved(found, target.name, now)
         failed = found["targets"].get(target.name, {}).get("error")
         told.append(f"{target.name} {ago(age)}{' (the last try failed)' if failed else ''}")
+    alone = " (all on this machine)" if targets and not elsewhere.any_of(targets) else ""
     restore = ago(proven(found, now))
-    return f"backups: {', '.join(told) or 'nowhere'}; last proven restore: {restore}"
+    return f"backups: {', '.join(told) or 'nowhere'}{alone}; last proven restore: {restore}"
 
 
 def timestamps(config: Mapping[str, Any]) -> dict[str, Any]:
