@@ -43,12 +43,20 @@ def test_facts_are_the_reports(config: dict[str, Any], proc: str) -> None:
     found = doctor_backup.gather(config, NOW, proc)
     assert found["targets"] == {
         "local": {
-            **{"age_seconds": None, "known_seconds": pytest.approx(100.0), "error": ""},
-            **{"passing": False, "tries": 0, "care_error": "full"},
+            "age_seconds": None,
+            "known_seconds": pytest.approx(100.0),
+            "error": "",
+            "passing": False,
+            "tries": 0,
+            "care_error": "full",
         },
         "nas": {
-            **{"age_seconds": pytest.approx(60.0), "known_seconds": 0.0, "error": "away"},
-            **{"passing": True, "tries": 2, "care_error": ""},
+            "age_seconds": pytest.approx(60.0),
+            "known_seconds": 0.0,
+            "error": "away",
+            "passing": True,
+            "tries": 2,
+            "care_error": "",
         },
     }
     assert (found["elsewhere"], found["kit"], found["drill_error"]) == (True, True, "sonarr: x")
