@@ -29,7 +29,7 @@ RESTIC = (
     "RESTIC_PASSWORD_FILE=/etc/mediastack/secrets/backup/repository_password"
     " RESTIC_REPOSITORY=/srv/mediastack/backups/restic restic --no-cache"
 )
-# A backup in which something is wrong: `change` is done when all is staged, `undo` when it is saved.
+# A backup in which something is wrong: `change` is done when all is staged, `undo` afterwards.
 FORGE = """
 import json, os, sys
 from mediastack import config as configuration
@@ -62,7 +62,7 @@ ONE_ROW_MORE = 'made["services"]["radarr"]["databases"]["radarr.db"]["tables"]["
 CONTROL = "/srv/mediastack/config/tautulli/.standin.json"
 ENDS_BY_ITSELF = f"""
     with open("{CONTROL}", "w") as stream:
-        stream.write('{{{{"restarts": 99}}}}')
+        stream.write('{{"restarts": 99}}')
 """
 
 
