@@ -175,6 +175,13 @@ def attached(settings: Settings, service: Service, bind_address: str) -> dict[st
     }
 
 
+def is_drilled(service: Service) -> bool:
+    """Whether the restore drill starts it: it has state and says whether it is well, and needs
+    neither the tunnel nor Docker's socket."""
+    can = service.drill and not service.owner and not service.socket
+    return can and bool(service.config_path) and service.health is not None
+
+
 def service_entry(
     settings: Settings, service: Service, bind_address: str, rendered: str
 ) -> dict[str, Any]:
@@ -198,6 +205,7 @@ def service_entry(
         "databases": list(service.databases),
         "state_exclude": list(service.state_exclude),
         "backup": service.backup,
+        "drill": is_drilled(service),
         "data": bool(service.data),
         "stop_grace_seconds": service.stop_grace,
         **update_configuration.service_entry(settings, service),

@@ -168,6 +168,8 @@ class Service(Strict):
 
     health: Health | None = None
     """How to ask it whether it works; without one it counts as well while it runs."""
+    drill: bool = True
+    """Whether the restore drill may start it on a restored copy: without network or the others."""
     stop_grace: int = 30
     """Seconds to end by itself before it is killed."""
     memory: int = 512

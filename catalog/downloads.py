@@ -219,6 +219,8 @@ DOWNLOADS = (
         ),
         files=(ConfigFile(template="cross-seed/config.js", target="/config/config.js"),),
         health=curl("http://localhost:2468/api/ping"),
+        # It listens only when its torrent client and its indexers have answered, else it ends.
+        drill=False,
     ),
     Service(
         name="unpackerr",

@@ -25,6 +25,7 @@ from checks.faults import (
     KEPT,
     Failure,
     Fault,
+    backups,
     containers,
     doctor,
     files,
@@ -49,7 +50,7 @@ MANAGE = "/opt/mediastack/bin/stack-manage.sh"
 KEEPER = f"systemctl kill --signal {{}} {runtime.MENDERS}"
 SWEEP = (
     "find /opt/mediastack /etc /srv/mediastack /data /run -xdev"
-    f" -name '*{KEPT}' -prune -exec rm -r {{}} +"
+    f" -name '*{KEPT}' -prune -exec rm -r {{}} +; chmod 0755 {backups.RESTIC}"
 )
 settle = ground.settle
 
@@ -69,7 +70,7 @@ def prepare(context: Context) -> None:
 def known(expected: Any) -> list[Fault]:
     """Every fault that these settings allow."""
     found = list(containers.torrent_client(expected))
-    for module in (files, locks, machine, containers, networks, wall):
+    for module in (files, locks, machine, containers, networks, wall, backups):
         found += module.faults(expected)
     return found
 

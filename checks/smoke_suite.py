@@ -18,6 +18,7 @@ from tests.smoke.subjects import SUBJECTS
 TESTS = (
     *("test_container_networks", "test_host_secrets", "test_host_system"),
     *("test_managed_files", "test_running_containers", "test_traffic", "test_second_wall"),
+    "test_backups",
 )
 
 

@@ -59,6 +59,10 @@ SAME = {
     "traffic.lock": ("lock",),
     "wall.second_wall": ("wall",),
     "wall.names": ("names",),
+    "backups.program": ("package",),
+    "backups.timer": ("unit",),
+    "backups.password": ("secret",),
+    "backups.repository": ("file",),
 }
 
 

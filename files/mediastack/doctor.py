@@ -3,7 +3,7 @@
 Three parts that know nothing of each other: doctor_facts gathers (once), the doctor_checks_*
 modules judge (pure), this module prints. It changes nothing; repair is the work of the deploy and
 the keeper, and a check that repaired would hide what keeps breaking. A daily timer runs it with
---notify, which sends one message however much is wrong.
+--notify, which sends one message however much is wrong; warnings are for those who look.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from mediastack import (
     config,
+    doctor_backup,
     doctor_checks_containers,
     doctor_checks_files,
     doctor_checks_host,
@@ -29,7 +30,7 @@ from mediastack import (
     notify,
 )
 from mediastack.docker_client import Docker
-from mediastack.doctor_checks import Check, Finding, is_drift
+from mediastack.doctor_checks import Check, Finding, is_drift, is_warning
 
 CHECKS: tuple[Check, ...] = (
     *doctor_checks_host.CHECKS,
@@ -41,6 +42,7 @@ CHECKS: tuple[Check, ...] = (
     *doctor_wall.CHECKS,
     *doctor_monitor.CHECKS,
     *doctor_updates.CHECKS,
+    *doctor_backup.CHECKS,
     *doctor_door.CHECKS,
 )
 NOTIFY_LIMIT = 12
@@ -86,28 +88,36 @@ def failures(findings: Sequence[Finding]) -> list[Finding]:
     return [finding for finding in findings if not finding.ok]
 
 
+def warnings(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings that are ok and have something to say all the same."""
+    return [finding for finding in findings if is_warning(finding)]
+
+
 def report(findings: Sequence[Finding]) -> dict[str, Any]:
-    """Return {"schema": 1, "ok", "passed", "failed", "findings": [{"check","subject","ok",
-    "problem","fix"}]}, the schema of --json."""
+    """Return {"schema": 1, "ok", "passed", "failed", "warnings", "findings": [{"check","subject",
+    "ok","problem","fix"}]}, the schema of --json; a warning has passed, with a problem."""
     failed = len(failures(findings))
     return {
         "schema": 1,
         "ok": not failed,
         "passed": len(findings) - failed,
         "failed": failed,
+        "warnings": len(warnings(findings)),
         "findings": [finding._asdict() for finding in findings],
     }
 
 
 def lines(findings: Sequence[Finding]) -> list[str]:
     """Return what a person has to read: the failures with their mending, and the count."""
-    failed = failures(findings)
+    failed, warned = failures(findings), warnings(findings)
     text = []
-    for finding in failed:
-        text.append(f"{finding.check}: {finding.subject} {finding.problem}")
+    for finding in (*warned, *failed):
+        mark = "" if not finding.ok else "warning: "
+        text.append(f"{mark}{finding.check}: {finding.subject} {finding.problem}")
         text.append(f"  fix: {finding.fix}")
-    passed = len(findings) - len(failed)
-    text.append(f"{passed} checks passed" + (f", {len(failed)} failed" if failed else ""))
+    count = f"{len(findings) - len(failed)} checks passed"
+    count += f", {len(warned)} with a warning" if warned else ""
+    text.append(count + (f", {len(failed)} failed" if failed else ""))
     return text
 
 

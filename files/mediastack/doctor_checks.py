@@ -2,7 +2,8 @@
 
 A check is a pure function (config, facts) -> [Finding]. `problem` says what is wrong in the words
 of somebody who has to mend it, `fix` what to do about it; both are empty on a pass, which is kept
-because "checked 140 things" is worth more than silence.
+because "checked 140 things" is worth more than silence. What works, but could cost the user dearly
+one day, is a pass with a problem: a warning, which fails nothing.
 """
 
 from __future__ import annotations
@@ -36,6 +37,16 @@ Check = Callable[[Mapping[str, Any], Mapping[str, Any]], list[Finding]]
 def is_drift(finding: Finding) -> bool:
     """Say whether a finding is a difference that a deploy mends."""
     return finding.check in DRIFT
+
+
+def is_warning(finding: Finding) -> bool:
+    """Say whether a finding is a pass of which the user should know something all the same."""
+    return finding.ok and bool(finding.problem)
+
+
+def warn(check: str, subject: str, problem: str, fix: str) -> Finding:
+    """Return a warning when there is a problem, else a pass."""
+    return Finding(check, subject, True, problem, fix if problem else "")
 
 
 def judge(check: str, subject: str, problem: str, fix: str) -> Finding:

@@ -20,6 +20,7 @@ from typing import Any
 
 from mediastack import (
     clock,
+    doctor_backup,
     doctor_door,
     doctor_doors,
     doctor_machine,
@@ -79,6 +80,7 @@ def gather(
         spool_oldest_seconds=doctor_probes.spool_age(config, now()),
         monitor=doctor_monitor.gather(config),
         updates=doctor_updates.gather(config),
+        backup=doctor_backup.gather(config, now()),
         door=doctor_door.gather(config, run, proc),
         wrong_secrets={},
         made={},

@@ -16,6 +16,7 @@ schema is stable (fields are only ever added):
      "port": what is to be said of the VPN's forwarded port, "" when none is wanted,
      "monitor": what is to be said of the monitor (a pause, a cascade under way), "" for nothing,
      "updates": what is to be said of updates (a pause, one under way), "" for nothing,
+     "backups": how old backups and the last proven restore are, "" where backups are off,
      "unwanted": [container names that the configuration does not know],
      "ledger": [the newest entries, oldest first]}
 
@@ -33,6 +34,7 @@ from typing import Any
 
 from mediastack import clock, ledger, lock, observe, plan, portsync_status, status_table
 from mediastack import config as configuration
+from mediastack.backup import ages
 from mediastack.docker_client import Docker
 from mediastack.monitor import report as monitor_report
 from mediastack.updater import inflight, pauses
@@ -54,6 +56,7 @@ def main(arguments: list[str]) -> int:
         port = portsync_status.line(portsync_status.read(config))
         monitor = monitor_report.line(monitor_report.read(config))
         updates = updating() or pauses.line()
+        backups = ages.line(config)
     except OSError as error:
         print(f"mediastack status: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
@@ -66,6 +69,7 @@ def main(arguments: list[str]) -> int:
         port=port,
         monitor=monitor,
         updates=updates,
+        backups=backups,
     )
     if options.json:
         print(json.dumps(found, indent=2))
@@ -99,6 +103,7 @@ def report(
     port: str = "",
     monitor: str = "",
     updates: str = "",
+    backups: str = "",
 ) -> dict[str, Any]:
     """Return the report described above. Pure; `entries` are the newest of the ledger."""
     actions = plan.plan(config, observation)
@@ -132,6 +137,7 @@ def report(
         "port": port,
         "monitor": monitor,
         "updates": updates,
+        "backups": backups,
         "unwanted": [
             container["name"]
             for container in observation["containers"]

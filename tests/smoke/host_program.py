@@ -191,6 +191,7 @@ def observe(spec: "dict[str, Any]") -> "dict[str, Any]":
             "units": pool.submit(units, spec["units"]),
             "docker": pool.submit(run_json, "docker", "info", "--format", "{{json .}}"),
             "version": pool.submit(run, spec["manage"], "version"),
+            "restic": pool.submit(run, "restic", "version"),
             "user": pool.submit(run, "getent", "passwd", str(spec["uid"])),
             "monitor": pool.submit(fenced, spec["monitor"]),
             "group": pool.submit(run, "getent", "group", str(spec["gid"])),

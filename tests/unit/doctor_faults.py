@@ -130,6 +130,32 @@ FAULTS: list[tuple[str, str, str, Fault]] = [
     ),
     ("update", "pause", "for 20 days", put("updates", "paused_seconds", value=20 * 86_400.0)),
     ("package", "rsync", "is not there", put("updates", "tools", "rsync", value=False)),
+    ("backup", "backup", "no target", put("backup", "targets", value={})),
+    (
+        *("backup", "nas", "no new backup: nas: connection refused"),
+        put("backup", "targets", "nas", "error", value="nas: connection refused; fix: is it on?"),
+    ),
+    (
+        *("backup", "local", "no backup since 2 days"),
+        put("backup", "targets", "local", "age_seconds", value=48 * 3600.0),
+    ),
+    (
+        *("backup", "nas", "no backup since ever"),
+        put("backup", "targets", "nas", "age_seconds", value=None),
+    ),
+    (
+        *("backup", "local", "not checked and pruned: disk full"),
+        put("backup", "targets", "local", "care_error", value="disk full"),
+    ),
+    (
+        *("restore-drill", "restore", "last proven 9 days ago"),
+        put("backup", "unproven", value="was last proven 9 days ago"),
+    ),
+    (
+        *("restore-drill", "restore", "sonarr: sonarr.db: 3 rows"),
+        put("backup", "drill_error", value="sonarr: sonarr.db: 3 rows in entries instead of 4"),
+    ),
+    ("package", "restic", "is not there", put("backup", "tools", "restic", value=False)),
     ("healing", "monitor", "is paused", put("monitor", "paused", value="is paused for …")),
     ("state", "/var/lib/mediastack", "schema", put("state_error", value="schema is 2")),
     ("docker-settings", DAEMON, "No such", put("daemon_settings", "error", value="No such file")),

@@ -252,6 +252,25 @@ def facts() -> dict[str, Any]:
                 "paused_seconds": 0.0,
                 "tools": {"rsync": True, "skopeo": True},
             },
+            "backup": {
+                "targets": {
+                    name: {
+                        "age_seconds": 3600.0,
+                        "known_seconds": 90 * 86_400.0,
+                        "error": "",
+                        "passing": False,
+                        "tries": 0,
+                        "care_error": "",
+                    }
+                    for name in ("local", "nas")
+                },
+                "elsewhere": True,
+                "up_seconds": 30 * 86_400.0,
+                "kit": True,
+                "unproven": "",
+                "drill_error": "",
+                "tools": {"restic": True, "zstd": True},
+            },
             "wall": {
                 "error": "",
                 "listed": second_wall(),

@@ -59,6 +59,7 @@ def observed(expected: Expected) -> dict[str, Any]:
             "RegistryConfig": {"IndexConfigs": {"registry.lan:5000": {"Secure": False}}},
         },
         "version": f"mediastack {config['release']}\ndocker 26.1.5\ndocker compose 2.26.1\n",
+        "restic": "restic 0.18.0 compiled with go1.24.4 on linux/amd64\n",
         "urls": dict.fromkeys(expected.urls.values(), 200),
         "networks": [
             {

@@ -90,3 +90,23 @@ def test_a_usage_error_is_2(machine: dict[str, Any]) -> None:
     with pytest.raises(SystemExit) as raised:
         doctor.main(["--mend"])
     assert raised.value.code == 2
+
+
+WARNED = Finding("backup", "recovery kit", True, "is not kept elsewhere", "recovery-kit FILE")
+
+
+def test_a_warning_is_shown_first_and_fails_nothing() -> None:
+    assert doctor.lines([FINE, WARNED]) == [
+        "warning: backup: recovery kit is not kept elsewhere",
+        "  fix: recovery-kit FILE",
+        "2 checks passed, 1 with a warning",
+    ]
+    assert doctor.lines([WARNED, SICK])[-1] == "1 checks passed, 1 with a warning, 1 failed"
+    found = doctor.report([FINE, WARNED])
+    assert (found["ok"], found["passed"], found["failed"], found["warnings"]) == (True, 2, 0, 1)
+
+
+def test_of_a_warning_nobody_is_told_by_telephone(machine: dict[str, Any]) -> None:
+    machine["facts"]["backup"]["kit"] = False
+    assert doctor.main(["--notify"]) == 0
+    assert machine["sent"] == []

@@ -13,6 +13,7 @@ from simulated_docker import OWNER, VPN
 
 from group_data.all import monitor
 from mediastack import intent, journal, ledger, lock, observe
+from mediastack.backup import ages
 from mediastack.docker_client import NotReachable
 from mediastack.healer.look import SETTINGS, closed, free, look
 from mediastack.monitor import group, namespaces
@@ -58,6 +59,22 @@ def test_a_quiet_house(house: Patient) -> None:
 def test_settings_are_those_of_the_configuration(house: Patient) -> None:
     house.config["monitor"] = {"cascades_per_hour": 9, "metrics_port": 0}
     assert seen(house)["settings"] == {**SETTINGS, "cascades_per_hour": 9}
+
+
+def test_ages_of_backups_are_told_only_where_metrics_are_wanted(
+    house: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {"saved": {"local": 5.0}, "proven": None}
+    monkeypatch.setattr(ages, "timestamps", lambda _: told)
+    assert seen(house)["backups"] == {}
+    house.config["monitor"] = {"metrics_port": 9617}
+    assert seen(house)["backups"] == told
+
+    def unreadable(_: Any) -> dict[str, Any]:
+        raise PermissionError
+
+    monkeypatch.setattr(ages, "timestamps", unreadable)
+    assert seen(house)["backups"] == {}
 
 
 def test_what_an_older_configuration_does_not_say_is_as_the_defaults() -> None:

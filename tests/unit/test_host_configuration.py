@@ -50,6 +50,18 @@ def test_every_enabled_service_is_in_its_stack_in_start_order(config: dict[str, 
     assert set(config["services"]) == {s.name for s in SERVICES.values() if s.enabled}
 
 
+def test_the_drill_starts_what_has_state_and_needs_neither_tunnel_nor_socket(
+    config: dict[str, Any],
+) -> None:
+    left_out = {name for name, one in config["services"].items() if not one["drill"]}
+    assert left_out == {
+        *("gluetun", "cross-seed"),  # the tunnel; it ends without its torrent client
+        *("flaresolverr", "unpackerr", "autoheal", "dozzle"),  # no state
+        *("recyclarr",),  # nothing to ask
+        *("wud", "homepage", "socket-proxy-read", "socket-proxy-heal"),  # Docker's socket
+    }
+
+
 def test_a_services_table_is_complete_and_plain(config: dict[str, Any]) -> None:
     sonarr = dict(config["services"]["sonarr"])
     assert re.fullmatch("[0-9a-f]{16}", sonarr.pop("config_hash"))
@@ -67,6 +79,8 @@ def test_a_services_table_is_complete_and_plain(config: dict[str, Any]) -> None:
         "config": "/srv/mediastack/config/sonarr",
         "databases": ["sonarr.db"],
         "state_exclude": ["logs", "logs.db", "MediaCover", "Backups"],
+        "backup": "live",
+        "drill": True,
         "data": True,
         "stop_grace_seconds": 30,
         "updates": "auto",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import subprocess
 import sys
@@ -88,6 +89,32 @@ def test_the_seconds_without_a_look_count_on(
     monkeypatch.setattr(metrics.time, "monotonic", lambda: figures._looked_at + 42.0)
     figures.update()
     assert registry.get_sample_value("mediastack_monitor_blind_seconds") == 42.0
+
+
+def test_ages_of_backups_count_on_and_a_target_that_is_gone_is_not_shown(
+    watcher: FakeWatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, figures = shown(watcher)
+    name, proven = "mediastack_backup_age_seconds", "mediastack_restore_proven_age_seconds"
+    figures.update()
+    assert math.isnan(registry.get_sample_value(proven))
+    saved = {"local": 1000.0, "nas": None}
+    watcher.look = {**watcher.look, "backups": {"saved": saved, "proven": 900.0}}
+    figures.update()
+    watcher.look = None  # Nobody answers any more.
+    figures.update()
+    monkeypatch.setattr(metrics.time, "time", lambda: 1100.0)
+    assert registry.get_sample_value(name, {"target": "local"}) == 100.0
+    assert math.isnan(registry.get_sample_value(name, {"target": "nas"}))
+    assert registry.get_sample_value(proven) == 200.0
+    watcher.look = {
+        **watcher.docker.look(),
+        "backups": {"saved": {"nas": 1050.0}, "proven": None},
+    }
+    figures.update()
+    assert registry.get_sample_value(name, {"target": "local"}) is None
+    assert registry.get_sample_value(name, {"target": "nas"}) == 50.0
+    assert math.isnan(registry.get_sample_value(proven))
 
 
 def test_it_listens_on_the_loopback_address_alone(watcher: Any) -> None:

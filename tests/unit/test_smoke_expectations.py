@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.smoke import (
+    expect_backups,
     expect_containers,
     expect_files,
     expect_host,
@@ -21,6 +22,7 @@ from tests.smoke import (
 )
 from tests.smoke.expected import Expected
 from tests.unit import (
+    smoke_faults_backups,
     smoke_faults_containers,
     smoke_faults_host,
     smoke_faults_networks,
@@ -31,12 +33,13 @@ from tests.unit.smoke_faults import Observed, listener, port, stranger, without
 
 F, S, H = expect_files, expect_secrets, expect_host
 C, N, T = expect_containers, expect_networks, expect_traffic
-MODULES = (F, S, H, C, N, T, expect_wall)
+MODULES = (F, S, H, C, N, T, expect_wall, expect_backups)
 FAULTS = (
     *smoke_faults_host.FAULTS,
     *smoke_faults_containers.FAULTS,
     *smoke_faults_networks.FAULTS,
     *smoke_faults_wall.FAULTS,
+    *smoke_faults_backups.FAULTS,
 )
 
 

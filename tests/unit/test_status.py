@@ -165,6 +165,7 @@ def test_json_has_the_documented_keys_and_exit_0_even_in_trouble(
     found = json.loads(capsys.readouterr().out)
     assert sorted(found) == [
         "attention",
+        "backups",
         "data",
         "healthy",
         "ledger",

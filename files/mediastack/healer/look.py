@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mediastack import journal, lock, observe, plan, systemd, user_stops
+from mediastack.backup import ages
 from mediastack.docker_client import DockerError, NotReachable
 from mediastack.docker_engine import Engine
 from mediastack.docker_socket import DockerSocket
@@ -78,7 +79,18 @@ def look(config: dict[str, Any], docker: DockerSocket, *, firewall: bool) -> dic
         "firewall": closed(docker, services[owner]) if firewall and owner else None,
         "disk_free": free(config["paths"]["state"]),
         "settings": {name: known.get(name, value) for name, value in SETTINGS.items()},
+        "backups": backups(config),
     }
+
+
+def backups(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return when each target was saved to and a restore proven (backup.ages), for the monitor's
+    metrics: it may not read the report itself. {} where nobody asks for metrics."""
+    if not config.get("monitor", {}).get("metrics_port"):
+        return {}
+    with contextlib.suppress(OSError):
+        return ages.timestamps(config)
+    return {}
 
 
 def names(config: Mapping[str, Any]) -> list[str]:

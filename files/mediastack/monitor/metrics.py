@@ -2,12 +2,14 @@
 
 prometheus_client is imported then and not before: it is a quarter of what the watcher weighs.
 Everything comes from the last pass and its state, but for the seconds since the last good look,
-which count on while nobody answers.
+and the ages of backups, which count on while nobody answers.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -65,6 +67,16 @@ class Metrics:
         )
         blind = gauge(f"{PREFIX}_blind_seconds", "Since the last good look", registry=registry)
         blind.set_function(lambda: time.monotonic() - self._looked_at)
+        self._backups: dict[str, Any] = {}
+        self._saved = gauge(
+            "mediastack_backup_age_seconds", "Since the last backup", ["target"], registry=registry
+        )
+        self._proven = gauge(
+            "mediastack_restore_proven_age_seconds",
+            "Since the last restore that was proven (NaN: never)",
+            registry=registry,
+        )
+        self._proven.set_function(lambda: age(self._backups.get("proven")))
         self._counted = max((one["at"] for one in watcher.state["cascades"]), default=-1.0)
         self._decided = max((one["at"] for one in decisions(watcher.state)), default=-1.0)
 
@@ -84,6 +96,7 @@ class Metrics:
         if look is None:
             return
         self._looked_at = time.monotonic()
+        self._take_over(look.get("backups", {}))
         waiting = state["pause"] is not None or state["episode"] is not None
         owner = look["services"][look["owner"]]
         for name, one in look["services"].items():
@@ -94,6 +107,24 @@ class Metrics:
                 self._verdict.labels(name, verdict).set(verdict == found)
             held = one["wanted"] and found == namespaces.OUT and waiting
             self._held.labels(name).set(held)
+
+    def _take_over(self, backups: Any) -> None:
+        """Show the ages of the targets that there are now."""
+        saved = self._backups.get("saved", {})
+        self._backups = backups
+        for target in {**saved, **backups.get("saved", {})}:
+            if target not in backups.get("saved", {}):
+                self._saved.remove(target)
+            elif target not in saved:
+                self._saved.labels(target).set_function(functools.partial(self._age, target))
+
+    def _age(self, target: str) -> float:
+        return age(self._backups.get("saved", {}).get(target))
+
+
+def age(moment: float | None) -> float:
+    """Return the seconds since a moment (seconds since the epoch), NaN when there is none."""
+    return math.nan if moment is None else max(0.0, time.time() - moment)
 
 
 def decisions(state: Any) -> list[dict[str, Any]]:
