@@ -65,6 +65,7 @@ def test_a_services_table_is_complete_and_plain(config: dict[str, Any]) -> None:
         "address": "",
         "health": True,
         "config": "/srv/mediastack/config/sonarr",
+        "config_path": "/config",
         "databases": ["sonarr.db"],
         "state_exclude": ["logs", "logs.db", "MediaCover", "Backups"],
         "data": True,
