@@ -34,6 +34,6 @@ def of(paths: Iterable[str], proc: str = "/proc") -> set[str]:
             # Closed or gone meanwhile.
             with contextlib.suppress(OSError):
                 status = os.stat(f"{directory}/{number}")
-                if path := wanted.get((status.st_dev, status.st_ino)):
-                    found.add(path)
+                if (status.st_dev, status.st_ino) in wanted:
+                    found.add(wanted[status.st_dev, status.st_ino])
     return found

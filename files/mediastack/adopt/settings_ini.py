@@ -25,8 +25,9 @@ def replaced(text: str, values: Values) -> str:
     lines, done, section = [], set(), ""
     # Where a section ends, so that what it lacks can be added there.
     ends: dict[str, int] = {}
-    for line in text.splitlines():
-        if heading := re.fullmatch(r"\s*\[(.+)\]\s*", line):
+    for old in text.splitlines():
+        line = old
+        if heading := re.fullmatch(r"\s*\[(.+)\]\s*", old):
             section = heading.group(1)
         elif "=" in line and (name := (section, line.partition("=")[0].strip())) in values:
             if name in done:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from xml.sax import saxutils
 
@@ -24,8 +25,16 @@ def replaced(text: str, values: dict[str, str]) -> str:
     for name, value in values.items():
         element = f"<{name}>{saxutils.escape(value)}</{name}>"
         text, count = re.subn(
-            rf"<{name}>[^<]*</{name}>|<{name}\s*/>", lambda _, new=element: new, text, count=1
+            rf"<{name}>[^<]*</{name}>|<{name}\s*/>",
+            functools.partial(_given, element),
+            text,
+            count=1,
         )
         if not count:
             text = text.replace("</Config>", f"  {element}\n</Config>")
+    return text
+
+
+def _given(text: str, _match: re.Match[str]) -> str:
+    """A replacement in which a backslash is one."""
     return text

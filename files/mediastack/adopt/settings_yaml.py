@@ -39,7 +39,8 @@ def replaced(text: str, values: Mapping[Name, Value]) -> str:
     lines: list[str] = []
     ends: dict[str, tuple[int, str]] = {}
     done = set()
-    for section, line, match in _lines(text):
+    for section, old, match in _lines(text):
+        line = old
         if match and section and (name := (section, match.group(2))) in values:
             if name not in done:
                 line = f"{match.group(1)}{name[1]}: {spelled(values[name])}"

@@ -54,9 +54,8 @@ def tailored(config: dict[str, Any], source: Source, root: str) -> dict[str, tai
     """
     found = {}
     for seed in house.seeds(config, source.service):
-        relative = os.path.relpath(
-            seed["destination"], config["services"][source.service]["config"]
-        )
+        top = config["services"][source.service]["config"]
+        relative = os.path.relpath(seed["destination"], top)
         editor = tailor.EDITORS.get(os.path.basename(relative))
         if editor is None:
             continue
@@ -72,7 +71,8 @@ def tailored(config: dict[str, Any], source: Source, root: str) -> dict[str, tai
 
 def _together(config: dict[str, Any], docker: Engine, sources: Sequence[Source]) -> list[str]:
     """What is wrong with all of them, or with this host now."""
-    problems, seen = [], {}
+    problems: list[str] = []
+    seen: dict[str, str] = {}
     for source in sources:
         real = os.path.realpath(source.path)
         if real in seen:
