@@ -11,7 +11,7 @@ def read(text: str) -> Values:
     """Return {(section, key): value as it is spelled}."""
     found: Values = {}
     section = ""
-    for line in text.splitlines():
+    for line in _lines(text):
         if heading := re.fullmatch(r"\s*\[(.+)\]\s*", line):
             section = heading.group(1)
         elif "=" in line and not line.lstrip().startswith((";", "#")):
@@ -25,7 +25,7 @@ def replaced(text: str, values: Values) -> str:
     lines, done, section = [], set(), ""
     # Where a section ends, so that what it lacks can be added there.
     ends: dict[str, int] = {}
-    for old in text.splitlines():
+    for old in _lines(text):
         line = old
         if heading := re.fullmatch(r"\s*\[(.+)\]\s*", old):
             section = heading.group(1)
@@ -47,3 +47,8 @@ def replaced(text: str, values: Values) -> str:
         else:
             lines += ["", f"[{section}]", *added]
     return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def _lines(text: str) -> list[str]:
+    """Its lines; splitlines would split at more than their ends."""
+    return text.replace("\r\n", "\n").removesuffix("\n").split("\n")

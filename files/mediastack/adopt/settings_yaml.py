@@ -63,7 +63,9 @@ def replaced(text: str, values: Mapping[Name, Value]) -> str:
 
 def spelled(value: Value) -> str:
     """Return a value as YAML: numbers and truths bare, text in double quotes."""
-    return json.dumps(value)
+    text = json.dumps(value, ensure_ascii=False)
+    # Breaks of a line for YAML, and none for JSON.
+    return re.sub("[\x85\u2028\u2029\ufeff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def plain(value: Value) -> str:
@@ -75,7 +77,8 @@ def _lines(text: str) -> list[tuple[str, str, re.Match[str] | None]]:
     """(section, line, its match as a key of the section) of every line."""
     found: list[tuple[str, str, re.Match[str] | None]] = []
     section, indent = "", ""
-    for line in text.splitlines():
+    # Not splitlines, which splits at more than ends of lines.
+    for line in text.replace("\r\n", "\n").removesuffix("\n").split("\n"):
         heading = SECTION.fullmatch(line)
         match = KEY.fullmatch(line)
         if heading:
