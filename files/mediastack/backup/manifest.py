@@ -1,4 +1,4 @@
-"""What belongs together in a backup: manifest.json in the stage, read by restore, rebuild and drill.
+"""What belongs together in a backup: manifest.json in the stage, for restore, rebuild and drill.
 
 {"schema": 1, "made_at": ISO, "release", "host", "architecture" (as Docker spells it: amd64 …),
  "paths": {"config", "etc", "state", "stage"},
@@ -38,6 +38,7 @@ def build(
 ) -> dict[str, Any]:
     """Return the manifest of this house with these databases ({service: {path: record}}).
 
+    A service whose config directory does not exist yet has nothing to back up and is not in it.
     Raise OSError when the secrets cannot be looked at, ValueError for an image lock of another
     schema.
     """
@@ -63,6 +64,7 @@ def build(
                 "databases": {k: dict(v) for k, v in databases.get(item.service, {}).items()},
             }
             for item in contents.items(config)
+            if os.path.isdir(item.root)
         },
         "secrets": _secrets(contents.secrets(config)),
     }
@@ -93,8 +95,8 @@ def parse(text: bytes, source: str) -> dict[str, Any]:
     if found["schema"] > SCHEMA:
         raise ManifestError(
             f"{source}: was made by release {found.get('release', '?')}, whose backups these "
-            f"programs cannot read (schema {found['schema']}, they know {SCHEMA}); fix: deploy that "
-            "release or a newer one, then try again"
+            f"programs cannot read (schema {found['schema']}, they know {SCHEMA}); fix: deploy "
+            "that release or a newer one, then try again"
         )
     missing = [name for name in TABLES if not isinstance(found.get(name), dict)]
     if missing:
