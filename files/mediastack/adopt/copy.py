@@ -1,7 +1,7 @@
 """A copy of their directory beside ours, compared with the original to the last byte.
 
-Files go by rsync; what their program wrote meanwhile is copied again, until a checksum of
-everything says that both are the same. Databases are never copied as files while they are open
+What their program wrote meanwhile is copied again, until a checksum of everything says that both
+are the same. Databases are never copied as files while they are open
 (database). What the catalog calls caches and logs stays behind. At the end everything belongs to
 the account that our service runs as; modes, times and extended attributes stay.
 """
@@ -9,23 +9,17 @@ the account that our service runs as; modes, times and extended attributes stay.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import stat
-import subprocess
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from mediastack.adopt import database, house, in_use, tree
+from mediastack.adopt import clone, database, house, in_use, tree
 from mediastack.adopt.house import Refusal, Source
 from mediastack.backup import databases
 
-# Without devices and sockets: they are no state.
-RSYNC = ("rsync", "-rlptgoHAX", "--numeric-ids", "--delete")
-VANISHED = 24
 ROUNDS = 4
 SHOWN = 3
-SECONDS = 6 * 3600.0
 MODE = 0o700
 LEAST_FREE_BYTES = 256 * 1024**2
 
@@ -69,7 +63,7 @@ def make(config: Mapping[str, Any], source: Source, size: tree.Size) -> Copied:
     os.makedirs(os.path.dirname(target), mode=MODE, exist_ok=True)
     os.chmod(os.path.dirname(target), MODE)
     excluded = without(config, source.service) | tree.of_databases(size.databases)
-    _rsync(source, target, excluded)
+    clone.whole(source.path, target, excluded)
     records = _databases(source, target, size.databases)
     again = _compare(source, target, excluded)
     _own(target, int(entry["uid"]), int(entry["gid"]))
@@ -94,6 +88,7 @@ def _databases(source: Source, target: str, names: Collection[str]) -> dict[str,
         before = os.stat(path)
         records[name] = database.take(path, copied, is_open=path in is_open)
         os.chmod(copied, stat.S_IMODE(before.st_mode))
+        os.utime(copied, ns=(before.st_atime_ns, before.st_mtime_ns))
     return records
 
 
@@ -108,7 +103,7 @@ def _compare(source: Source, target: str, excluded: Collection[str]) -> int:
         if not wrong:
             return again
         again += len(wrong)
-        _rsync(source, target, excluded, "--checksum")
+        clone.again(source.path, target, wrong)
     name = source.container.name if source.container else ""
     fix = f"docker stop {name}" if name else "stop what writes there"
     raise Refusal(
@@ -122,31 +117,3 @@ def _own(target: str, uid: int, gid: int) -> None:
     os.chown(target, uid, gid)
     for path, _ in tree.walk(target, ()):
         os.chown(os.path.join(target, path), uid, gid, follow_symlinks=False)
-
-
-def pattern(path: str) -> str:
-    """Return a path below the top as a pattern of rsync that means just that."""
-    # Without a wildcard in it a pattern is plain text, and a backslash is one.
-    if re.search(r"[*?[]", path):
-        path = re.sub(r"([\\*?[])", r"\\\1", path)
-    return f"/{path}"
-
-
-def _rsync(source: Source, target: str, excluded: Collection[str], *more: str) -> None:
-    words = [f"--exclude={pattern(one)}" for one in sorted(excluded)]
-    command = [*RSYNC, *more, *words, f"{source.path}/", f"{target}/"]
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Refusal(f"{source.service}: rsync: {error}") from error
-    if done.returncode not in (0, VANISHED):
-        said = "; ".join(done.stderr.strip().splitlines()[-3:])[-400:]
-        raise Refusal(f"{source.service}: {source.path} cannot be copied: {said}")

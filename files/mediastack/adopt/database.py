@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 import urllib.parse
 from typing import Any
 
 from mediastack.adopt.house import Refusal
-from mediastack.backup import databases
+from mediastack.backup import databases, fingerprint
 from mediastack.backup.trouble import BackupError
 
 # What belongs to its content; -shm is made anew from them.
@@ -36,13 +37,13 @@ def take(source: str, target: str, *, is_open: bool) -> dict[str, Any]:
     os.makedirs(os.path.dirname(target), exist_ok=True)
     scratch = f"{target}{SCRATCH}"
     try:
-        if is_open:
+        if is_open and not _was_left(source):
             return databases.copy(source, target)
         shutil.rmtree(scratch, ignore_errors=True)
         os.mkdir(scratch, 0o700)
         return databases.copy(_as_files(source, scratch), target)
     except BackupError as error:
-        raise Refusal(f"{source}: {error}") from error
+        raise Refusal(_words(source, error)) from error
     except OSError as error:
         raise Refusal(f"{source}: cannot be copied: {error.strerror or error}") from error
     finally:
@@ -71,6 +72,25 @@ def level(path: str, *, is_open: bool) -> dict[str, int]:
     except sqlite3.Error:
         return {}
     return found
+
+
+def _was_left(source: str) -> bool:
+    """Whether it keeps a log and none is there: who has it open has not begun to work with it."""
+    logged = fingerprint.is_logged(source)
+    return logged and not any(os.path.exists(source + end) for end in ("-wal", "-shm"))
+
+
+def _words(source: str, error: BackupError) -> str:
+    """What is wrong with one of theirs, and what helps there."""
+    said = str(error).partition("; fix: ")[0]
+    said = re.sub(rf"\S*{re.escape(SCRATCH)}/\S+: ", "", said).removeprefix(f"{source}: ")
+    help_by = {
+        "database": "mend it in theirs first: a backup of its own, or sqlite3's .recover",
+        "busy": "stop its program for the copy",
+        "space": "make room there",
+    }
+    fix = f"; {help_by[error.kind]}" if error.kind in help_by else ""
+    return f"{source}: {said}{fix}"
 
 
 def _as_files(source: str, scratch: str) -> str:
