@@ -55,6 +55,12 @@ def present(config: Mapping[str, Any], service: str, root: str = "") -> str:
     return ""
 
 
+def readers(config: Mapping[str, Any], service: str) -> list[str]:
+    """Return the services that have a copy of a service's API key."""
+    mine = f"{service}/{NAME}"
+    return sorted({one["service"] for one in config["secrets"] if one["source"] == mine})
+
+
 def follow(config: dict[str, Any], service: str) -> list[str]:
     """Make the key in a service's configuration the secret, with every copy; return the paths of
     secrets that changed. Raise OSError, SecretError."""

@@ -132,7 +132,9 @@ def _follow(config: Config, docker: Engine, service: str) -> None:
 
     Raise lock.Busy, NotReachable, OSError."""
     changed = keys.follow(config, service)
-    readers = {os.path.basename(os.path.dirname(path)) for path in changed}
+    # Not only what changed now: a run that was killed may have come no further.
+    readers = set(keys.readers(config, service))
+    readers |= {os.path.basename(os.path.dirname(path)) for path in changed}
     for reader, (path, text) in keys.to_relink(config).items():
         with _locked(config, f"giving {reader} a new key"):
             try:

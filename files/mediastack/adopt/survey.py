@@ -144,11 +144,15 @@ def _require_directory(config: dict[str, Any], source: Source) -> None:
         raise Refusal(f"{path} is no absolute path; name it from / on")
     if not os.path.isdir(path):
         raise Refusal(f"{path} is no directory on this host")
-    real = os.path.realpath(path) + os.sep
+    real = _as_prefix(path)
     for ours in (config["paths"][name] for name in ("config", "etc", "state", "program")):
-        top = os.path.realpath(ours) + os.sep
+        top = _as_prefix(ours)
         if real.startswith(top) or top.startswith(real):
             raise Refusal(f"{path} is ours, or has ours in it; name a directory of theirs")
+
+
+def _as_prefix(path: str) -> str:
+    return os.path.realpath(path).rstrip(os.sep) + os.sep
 
 
 def _require_config(config: dict[str, Any], source: Source, size: tree.Size) -> None:
@@ -210,10 +214,9 @@ def _key_notes(
         return []
     if key == keys.present(config, source.service):
         return []
-    mine = f"{source.service}/{keys.NAME}"
-    readers = sorted({one["service"] for one in config["secrets"] if one["source"] == mine})
+    readers = keys.readers(config, source.service)
     also = f", and {', '.join(readers)} get it" if readers else ""
-    return [f"its API key becomes ours (secrets/{mine}){also}"]
+    return [f"its API key becomes ours (secrets/{source.service}/{keys.NAME}){also}"]
 
 
 def _mount_notes(docker: Engine, source: Source) -> list[str]:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mediastack import config as configuration
-from mediastack.adopt import containers, copy, journal, match, run, survey, tell
+from mediastack.adopt import containers, copy, house, journal, match, newer, run, survey, tell
 from mediastack.adopt.house import Refusal
 from mediastack.backup import run_lock
 from mediastack.secret_files import SecretError
@@ -76,6 +76,7 @@ def adopt(config: Config, docker: containers.Theirs, proposals: Sequence[survey.
     try:
         for one in proposals:
             copied = copy.make(config, one.source, one.size)
+            _require_not_newer(config, docker, one)
             rows = f"{len(copied.records)} databases with {copied.rows} rows"
             print(f"{one.source.service}: copied and verified: {copied.files} files, {rows}")
             sys.stdout.flush()
@@ -98,6 +99,17 @@ def adopt(config: Config, docker: containers.Theirs, proposals: Sequence[survey.
             run.sweep(config)
     print("theirs is as it was; docs/adopt.md says what is left to do")
     return 1 if failed else 0
+
+
+def _require_not_newer(
+    config: Config, docker: containers.Theirs, proposal: survey.Proposal
+) -> None:
+    """Raise Refusal when the copy, with all that was in a log, is newer than what ours can read."""
+    source = proposal.source
+    stage = house.stage(config, source.service)
+    why = newer.problem(config, docker, source._replace(path=stage), proposal.size.databases)
+    if why:
+        raise Refusal(why.replace(stage, source.path))
 
 
 def resume(config: Config, docker: containers.Theirs) -> int:
