@@ -23,6 +23,7 @@ BUDGET_SECONDS = 300.0
 # Where, and how many seconds later.
 KILLS = (("copy", 0.1), ("copy", 0.5), ("in", 0.0), ("in", 0.3), ("in", 2.0), ("keep", 0.0))
 FULL_KILLS = 30
+KILLED = ("adopt", "--service", "sonarr", "--from", "hand-made", "--yes")
 
 
 def prepare(context: Context) -> None:
@@ -161,7 +162,10 @@ def killed(context: Context) -> None:
             old_key = box.run(host, f"cat {world.SECRETS}/sonarr/api_key")
             box.inside(host, "hand_made", what="rekey", key=key, row=row)
             theirs = world.theirs(context)
-            command = [world.PROGRAM, *"adopt --service sonarr --from hand-made --yes".split()]
+            command = [
+                world.PROGRAM,
+                *["adopt", "--service", "sonarr", "--from", "hand-made", "--yes"],
+            ]
             found = box.inside(host, "killed_adoption", command=command, point=point, delay=delay)
             if not found["reached"]:
                 raise CheckError(f"it never came to {point}: {found['said'][-400:]}")

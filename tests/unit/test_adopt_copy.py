@@ -12,7 +12,7 @@ from typing import Any
 import adopt_house as house
 import pytest
 
-from mediastack.adopt import clone, copy, database, in_use, tree
+from mediastack.adopt import clone, copy, database, in_use, plain, tree
 from mediastack.adopt.house import DIRECTORY, Refusal, Source
 
 
@@ -252,3 +252,22 @@ def test_whoever_has_a_file_open_is_seen(tmp_path: Path) -> None:
     (proc / "11" / "fd" / "3").symlink_to(one)
     (proc / str(os.getpid()) / "fd" / "3").symlink_to(two)
     assert in_use.of([str(one), str(two)], str(proc)) == {str(one)}
+
+
+def test_no_file_is_read_or_written_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "top" / "a").mkdir(parents=True)
+    (tmp_path / "top" / "a" / "file").write_text("mine")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "file").write_text("not mine")
+    (tmp_path / "top" / "way").symlink_to("../outside")
+    (tmp_path / "top" / "name").symlink_to("a/file")
+    top = str(tmp_path / "top")
+    plain.replace(top, "a/file", "new")
+    assert plain.read(top, "a/file") == "new" and plain.is_there(top, "a/file")
+    for relative in ("way/file", "name"):
+        assert not plain.is_there(top, relative)
+        with pytest.raises(OSError, match="symbolic link|Not a directory"):
+            plain.read(top, relative)
+    with pytest.raises(OSError, match="Not a directory"):
+        plain.replace(top, "way/file", "gone")
+    assert (tmp_path / "outside" / "file").read_text() == "not mine"

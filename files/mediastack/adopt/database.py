@@ -54,7 +54,7 @@ def level(path: str, *, is_open: bool) -> dict[str, int]:
     """Return how far the schema of a database is, by each of the ways in which programs write it
     down; {} when it cannot be told. Writes nothing, also beside it."""
     # Unopened by anybody, its log is left alone: the schema was changed long before that.
-    how = "mode=ro" if is_open else "mode=ro&immutable=1"
+    how = "mode=ro" if is_open and not _was_left(path) else "mode=ro&immutable=1"
     found: dict[str, int] = {}
     try:
         with contextlib.closing(

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mediastack import atomic, secret_survey, secrets
-from mediastack.adopt import house, settings_xml, settings_yaml, tailor
+from mediastack.adopt import house, plain, settings_xml, settings_yaml, tailor
 from mediastack.adopt.house import Refusal
 from mediastack.secret_files import SecretError, content
 
@@ -41,8 +41,7 @@ def present(config: Mapping[str, Any], service: str, root: str = "") -> str:
     root = root or config["services"][service]["config"]
     for relative in house.relative_seeds(config, service):
         try:
-            with open(os.path.join(root, relative), encoding="utf-8-sig") as stream:
-                text = stream.read()
+            text = plain.read(root, relative)
         except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
             continue
         try:
@@ -78,20 +77,20 @@ def follow(config: dict[str, Any], service: str) -> list[str]:
 
 
 def to_relink(config: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """Return {service: (path, new text)} of those whose own configuration still has another key of
-    a neighbour. Raise OSError, Refusal."""
+    """Return {service: (path below its directory, new text)} of those whose own configuration has
+    another key of a neighbour than that has now. Raise OSError, Refusal."""
     found = {}
     for seed in config["secret_files"]:
-        path = seed["destination"]
-        if not seed.get("seed") or not path.endswith("config.yaml") or not os.path.isfile(path):
+        if not seed.get("seed") or not seed["destination"].endswith(".yaml"):
             continue
-        with open(path, encoding="utf-8") as stream:
-            text = stream.read()
+        service, top = seed["service"], config["services"][seed["service"]]["config"]
+        relative = os.path.relpath(seed["destination"], top)
         try:
+            text = plain.read(top, relative)
             new = tailor.relinked(text, seed_text(config, seed))
-        except settings_yaml.Unreadable:
-            # Somebody's own hand: they know what they have there.
+        except (FileNotFoundError, UnicodeDecodeError, settings_yaml.Unreadable):
+            # None yet, or somebody's own hand: they know what they have there.
             continue
         if new != text:
-            found[seed["service"]] = (path, new)
+            found[service] = (relative, new)
     return found

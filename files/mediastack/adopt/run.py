@@ -14,9 +14,9 @@ import sys
 import time
 from typing import Any
 
-from mediastack import acts, atomic, clock, healing, lock, stacks
+from mediastack import acts, clock, healing, lock, stacks
 from mediastack import journal as acting
-from mediastack.adopt import copy, house, journal, keys, prove
+from mediastack.adopt import copy, house, journal, keys, plain, prove
 from mediastack.adopt.house import Source
 from mediastack.adopt.survey import tailored
 from mediastack.docker_client import LABEL, DockerError
@@ -37,7 +37,7 @@ def put(config: Config, docker: Engine, source: Source) -> str:
     live, stage = config["services"][service]["config"], house.stage(config, service)
     # Now, since the keys of its neighbours may have become other ones a moment ago.
     for relative, one in tailored(config, source, stage).items():
-        _rewrite(os.path.join(stage, relative), one.text)
+        plain.replace(stage, relative, one.text)
     swap.to_disk(stage)
     with _locked(config, f"putting the state of {service} in place"):
         entry = {
@@ -135,12 +135,12 @@ def _follow(config: Config, docker: Engine, service: str) -> None:
     # Not only what changed now: a run that was killed may have come no further.
     readers = set(keys.readers(config, service))
     readers |= {os.path.basename(os.path.dirname(path)) for path in changed}
-    for reader, (path, text) in keys.to_relink(config).items():
+    for reader, (relative, text) in keys.to_relink(config).items():
         with _locked(config, f"giving {reader} a new key"):
             try:
                 # It writes this file itself while it runs.
                 _stop(config, docker, reader)
-                _rewrite(path, text)
+                plain.replace(config["services"][reader]["config"], relative, text)
             except DockerError as error:
                 print(f"mediastack adopt: {reader}: {error}", file=sys.stderr)
         readers.add(reader)
@@ -149,10 +149,3 @@ def _follow(config: Config, docker: Engine, service: str) -> None:
             config, docker, reader
         ):
             print(f"mediastack adopt: {reader}, which got a new key: {why}", file=sys.stderr)
-
-
-def _rewrite(path: str, text: str) -> None:
-    """Give a file this content, and leave it whose it is. Raise OSError."""
-    before = os.stat(path)
-    mode = before.st_mode & 0o777
-    atomic.write(path, text.encode(), mode=mode, uid=before.st_uid, gid=before.st_gid)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mediastack import intent, observe, plan
-from mediastack.adopt import copy, house, in_use, keys, newer, tailor, tree
+from mediastack.adopt import copy, house, in_use, keys, newer, plain, tailor, tree
 from mediastack.adopt.house import Refusal, Source
 from mediastack.docker_engine import Engine
 from mediastack.updater import inflight
@@ -59,11 +59,10 @@ def tailored(config: dict[str, Any], source: Source, root: str) -> dict[str, tai
         editor = tailor.EDITORS.get(os.path.basename(relative))
         if editor is None:
             continue
-        with open(os.path.join(root, relative), encoding="utf-8-sig", errors="strict") as stream:
-            try:
-                text = stream.read()
-            except UnicodeDecodeError as error:
-                raise Refusal(f"{os.path.join(root, relative)}: is no text") from error
+        try:
+            text = plain.read(root, relative)
+        except UnicodeDecodeError as error:
+            raise Refusal(f"{os.path.join(root, relative)}: is no text") from error
         given = (_given_key(source),) if editor is tailor.arr else ()
         found[relative] = editor(text, keys.seed_text(config, seed), *given)
     return found
@@ -181,8 +180,7 @@ def _expected(config: dict[str, Any], service: str) -> list[str]:
 
 def _missing(root: str, expected: Sequence[str], databases: Sequence[str]) -> list[str]:
     def is_there(name: str) -> bool:
-        path = os.path.join(root, name)
-        if not os.path.isfile(path) or os.path.islink(path):
+        if not plain.is_there(root, name):
             return False
         return name in databases or not name.endswith(tree.SUFFIXES)
 

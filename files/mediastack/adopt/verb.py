@@ -75,10 +75,13 @@ def adopt(config: Config, docker: containers.Theirs, proposals: Sequence[survey.
     failed = 0
     try:
         for one in proposals:
+            name, size = one.source.service, tell.amount(one.size.bytes)
+            print(f"{name}: copying {size} …")
+            sys.stdout.flush()
             copied = copy.make(config, one.source, one.size)
             _require_not_newer(config, docker, one)
             rows = f"{len(copied.records)} databases with {copied.rows} rows"
-            print(f"{one.source.service}: copied and verified: {copied.files} files, {rows}")
+            print(f"{name}: copied and verified: {copied.files} files, {rows}")
             sys.stdout.flush()
         # Whoever has a copy of somebody's key comes after that one.
         copies = {spec["service"] for spec in config["secrets"] if spec["origin"] == "copy"}
