@@ -202,6 +202,7 @@ def service_entry(
         "attached": attached(settings, service, bind_address),
         "health": service.health is not None,
         "config": f"{settings.storage.config}/{service.name}" if has_state else "",
+        "config_path": service.config_path,
         "databases": list(service.databases),
         "state_exclude": list(service.state_exclude),
         "backup": service.backup,

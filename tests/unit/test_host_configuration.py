@@ -77,6 +77,8 @@ def test_a_services_table_is_complete_and_plain(config: dict[str, Any]) -> None:
         "address": "",
         "health": True,
         "config": "/srv/mediastack/config/sonarr",
+        "config_path": "/config",
+        "backup": "live",
         "databases": ["sonarr.db"],
         "state_exclude": ["logs", "logs.db", "MediaCover", "Backups"],
         "backup": "live",
