@@ -81,7 +81,6 @@ def test_a_services_table_is_complete_and_plain(config: dict[str, Any]) -> None:
         "backup": "live",
         "databases": ["sonarr.db"],
         "state_exclude": ["logs", "logs.db", "MediaCover", "Backups"],
-        "backup": "live",
         "drill": True,
         "data": True,
         "stop_grace_seconds": 30,
