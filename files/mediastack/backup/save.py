@@ -27,7 +27,9 @@ from mediastack.backup.staging import Staged
 INCOMPLETE = 3
 VANISHED = (errno.ENOENT, errno.ENOTDIR)
 VANISHED_WORDS = re.compile(r"no such file or directory|not a directory", re.IGNORECASE)
-NO_PARENT = re.compile(r"no matching ID|invalid id|more than one matching", re.IGNORECASE)
+NO_PARENT = re.compile(
+    r"no matching ID|invalid id|more than one matching|failed to load snapshot", re.IGNORECASE
+)
 COUNTS = ("files_new", "files_changed", "files_unmodified", "data_added", "total_bytes_processed")
 
 
