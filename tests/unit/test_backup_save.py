@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def too_late(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def run(target: Any, arguments: Any, **options: Any) -> restic.Answer:
         answer = real(target, arguments, **options)
-        if arguments[0] == "backup":
+        if arguments[0] == "backup" and snapshots.TAG in arguments:
             raise ResticError("unreadable", "/config/a: Input/output error")
         return answer
 
@@ -92,8 +93,25 @@ def test_where_it_may_not_be_removed_it_is_never_offered(
         too_late(patched)
         with pytest.raises(ResticError):
             save.save(config, target, staged(config))
-    assert len(held(config)) == 2
+    assert report(config)["targets"]["local"]["partial"] == []
+    # Another host knows the repository alone.
+    os.unlink(os.path.join(config["paths"]["state"], "backup.json"))
+    assert sum("mediastack" in (one["tags"] or ()) for one in held(config)) == 2
     assert [one.id for one in snapshots.listed(target)] == [good["id"]]
+
+
+@needs_restic
+def test_what_could_not_be_removed_at_once_is_removed_before_the_next(
+    config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        too_late(patched)
+        patched.setattr(save, "_settle", lambda _: None)
+        with pytest.raises(ResticError):
+            save.save(config, local(config), staged(config))
+    assert len(held(config)) == 1 and snapshots.listed(local(config)) == []
+    saved = save.save(config, local(config), staged(config))
+    assert [one["id"].startswith(saved["snapshot"]) for one in held(config)] == [True]
 
 
 @needs_restic
