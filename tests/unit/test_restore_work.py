@@ -64,7 +64,9 @@ class House:
     def load(self) -> dict[str, Any]:
         return self.stage.config
 
-    def extracted(self, target: Any, snapshot: str, manifest: Any, wanted: dict[str, str]) -> None:
+    def extracted(
+        self, target: Any, snapshot: str, manifest: Any, wanted: dict[str, str], **_: Any
+    ) -> list[str]:
         assert snapshot == "a" * 64
         journal = inflight.read()
         assert journal is not None and journal["phase"] == "fetch", "written down before"
@@ -72,6 +74,7 @@ class House:
             restore_house.made_tree(Path(path), "new")
             if self.trouble:
                 raise self.trouble
+        return list(wanted)
 
     def restore(self, **asked: Any) -> int:
         engine: Any = self.stage
