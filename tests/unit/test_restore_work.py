@@ -21,6 +21,7 @@ from mediastack.restore import (
     containers,
     extract,
     inflight,
+    owners,
     places,
     resume,
     sources,
@@ -115,6 +116,16 @@ def test_one_service_is_restored_and_the_others_are_not_touched(
     assert inflight.read() is None and os.listdir(places.root(house.stage.config)) == []
     assert [one["outcome"] for one in ledger.read(subject="seerr")][-1] == "restored"
     assert house.sent == ["Restore finished"] and journal.entries() == {}
+
+
+def test_owners_of_another_host_become_those_of_this_one(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Any] = []
+    monkeypatch.setattr(owners, "remap", lambda *given: heard.append(given))
+    house.manifest["services"]["seerr"] |= {"uid": 70, "gid": 80}
+    assert house.restore(services=("seerr",)) == 0
+    assert [given[1:] for given in heard] == [((70, 80), (os.getuid(), os.getgid()))]
 
 
 def test_everything_is_restored(house: House) -> None:
