@@ -112,6 +112,7 @@ class Paper:
         self.exchange(tx, "new")
 
     def start(self, tx: Transaction) -> None:
+        assert tx["runs"], "what the user has stopped is not started"
         self.run_it(self.act(tx, "start"), tx)
 
     def run_it(self, name: str, tx: Transaction) -> None:
@@ -123,7 +124,7 @@ class Paper:
     def look(self, tx: Transaction) -> gate.Seen:
         self.line()
         name = str(tx["service"])
-        assert not self.locked, "nobody looks with the lock"
+        assert tx["runs"] and not self.locked, "nobody looks with the lock"
         up = self.up[name]
         well = up is not None and not (up[0] == "new" and name in self.sick)
         if up is not None and up[0] == "new" and well:

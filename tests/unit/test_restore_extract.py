@@ -129,6 +129,12 @@ def test_a_service_that_the_backup_does_not_have(house: House) -> None:
     assert "has no plex; it has sonarr, qbittorrent" in refused(house, "plex")
     house.manifest["services"]["sonarr"] |= {"root": "/elsewhere", "databases": {}}
     assert "has nothing of sonarr" in refused(house)
+    into = {name: str(out(house) / name) for name in ("sonarr", "qbittorrent")}
+    arguments = house.target, house.snapshot, house.manifest
+    assert extract.services(*arguments, into, skip_absent=True) == ["qbittorrent"]
+    assert os.listdir(out(house)) == ["qbittorrent"]
+    del into["qbittorrent"]
+    assert extract.services(*arguments, into, skip_absent=True) == []
 
 
 def test_a_database_that_is_not_what_was_saved_is_refused(house: House) -> None:

@@ -21,6 +21,7 @@ from mediastack.restore import (
     containers,
     extract,
     inflight,
+    owners,
     places,
     resume,
     sources,
@@ -64,7 +65,9 @@ class House:
     def load(self) -> dict[str, Any]:
         return self.stage.config
 
-    def extracted(self, target: Any, snapshot: str, manifest: Any, wanted: dict[str, str]) -> None:
+    def extracted(
+        self, target: Any, snapshot: str, manifest: Any, wanted: dict[str, str], **_: Any
+    ) -> list[str]:
         assert snapshot == "a" * 64
         journal = inflight.read()
         assert journal is not None and journal["phase"] == "fetch", "written down before"
@@ -72,6 +75,7 @@ class House:
             restore_house.made_tree(Path(path), "new")
             if self.trouble:
                 raise self.trouble
+        return list(wanted)
 
     def restore(self, **asked: Any) -> int:
         engine: Any = self.stage
@@ -112,6 +116,16 @@ def test_one_service_is_restored_and_the_others_are_not_touched(
     assert inflight.read() is None and os.listdir(places.root(house.stage.config)) == []
     assert [one["outcome"] for one in ledger.read(subject="seerr")][-1] == "restored"
     assert house.sent == ["Restore finished"] and journal.entries() == {}
+
+
+def test_owners_of_another_host_become_those_of_this_one(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Any] = []
+    monkeypatch.setattr(owners, "remap", lambda *given: heard.append(given))
+    house.manifest["services"]["seerr"] |= {"uid": 70, "gid": 80}
+    assert house.restore(services=("seerr",)) == 0
+    assert [given[1:] for given in heard] == [((70, 80), (os.getuid(), os.getgid()))]
 
 
 def test_everything_is_restored(house: House) -> None:
