@@ -61,8 +61,8 @@ def prepare(context: Context) -> None:
     context.box = host
     box.deploy(host)
     runtime.wait_until_well(host, ground.SETTLE_SECONDS)
-    stop = "systemctl stop mediastack-backup.timer"
-    box.run(host, f"{stop}; {disaster_house.PLUG_IN}; mkdir {REPOSITORY}")
+    plug_in = f"{disaster_house.PLUG_IN} && mkdir {REPOSITORY}"
+    box.run(host, f"systemctl stop mediastack-backup.timer && {plug_in}")
     burnt = disaster_house.back_up(context, host, folder)
     disaster_judge.count(context, burnt)
     context.box_baseline = burnt, folder / "disk.tar"
