@@ -1,10 +1,10 @@
 """Containers for a restore: stop, start on the tree that is in place now, see that it is that one.
 
 As the updater does it: every stop is in the journal before, as ours, and starting goes by the very
-plan that a deploy uses, for this one service, with our own hold lifted. A bind mount is of the tree
-that had the name when the container started; Docker looks it up again at each start, so a stop
-before the exchange and a start after it are enough, and one that somebody started in between is
-started again. The caller holds the stack lock.
+plan that a deploy uses, for this one service. A bind mount is of the tree that had the name when
+the container started; Docker looks it up again at each start, so a stop before the exchange and a
+start after it are enough, and one that somebody started in between is started again. The caller
+holds the stack lock.
 """
 
 from __future__ import annotations
@@ -101,8 +101,6 @@ def _make(config: dict[str, Any], docker: Engine, service: str) -> str:
         for _ in range(ROUNDS):
             observation = observe.observe(config, docker)
             user_stops.settle(docker, observation, ACTOR)
-            # Whose hold it is, starts it.
-            observation["held"] = {}
             todo = [act for act in plan.plan(config, observation) if act["service"] == service]
             if not todo:
                 return ""

@@ -45,9 +45,12 @@ def fetch(
     atomic = swap.can_exchange(directory)
     staged = {one.service: places.tree(config, identity, one.service) for one in items}
     said(f"taking {len(items)} services out of {target.name} and verifying them")
-    extract.services(target, snapshot_id, manifest, staged)
+    there = extract.services(target, snapshot_id, manifest, staged, skip_absent=True)
     found = {}
     for item in items:
+        if item.service not in there:
+            said(f"{item.service}: had no config when it was backed up; left alone")
+            continue
         live = _live(config, item.service)
         entry = manifest["services"][item.service]
         _fit(config, entry, item.service, live, staged[item.service])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mediastack.backup import settings, snapshots
+from mediastack.backup import repository_files, settings, snapshots
 from mediastack.backup.restic import ResticError
 from mediastack.backup.settings import Target
 from mediastack.backup.snapshots import LATEST, Snapshot
@@ -35,21 +35,44 @@ def targets(config: Mapping[str, Any], name: str = "") -> list[Target]:
 
 
 def pick(
-    config: Mapping[str, Any], name: str, wanted: str, said: Callable[[str], None]
+    config: Mapping[str, Any],
+    name: str,
+    wanted: str,
+    said: Callable[[str], None],
+    *,
+    despite_damage: bool = False,
 ) -> tuple[Target, Snapshot]:
     """Return where what is wanted ("latest" or the beginning of an identity) is.
 
     Raise ResticError, RestoreError: of the first repository, when none has it.
     """
-    first: ResticError | RestoreError | None = None
-    for target in targets(config, name):
+    several = targets(config, name)
+    failures: list[ResticError | RestoreError] = []
+    for target in several:
         try:
+            _require_whole(target, said, despite_damage)
             return target, _of(config, target, wanted)
         except (ResticError, RestoreError) as error:
-            said(str(error))
-            first = first or error
-    assert first is not None
-    raise first
+            failures.append(error)
+            if len(several) > 1:
+                said(str(error))
+    raise failures[0]
+
+
+def _require_whole(target: Target, said: Callable[[str], None], despite_damage: bool) -> None:
+    """Raise RestoreError when a file of the repository is damaged, whatever it is of: where one is,
+    there may be more, and restic's own list of backups is one of them. Raise ResticError."""
+    if not (found := repository_files.problems(target)):
+        return
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    if not despite_damage:
+        raise RestoreError(
+            "damaged",
+            f"{target.name}: {found[0]}{more}; fix: another repository (--target), or"
+            " --despite-damage (what is restored is proven all the same); see docs/backup.md",
+        )
+    for one in found:
+        said(one)
 
 
 def _of(config: Mapping[str, Any], target: Target, wanted: str) -> Snapshot:

@@ -88,7 +88,9 @@ def restore(load: resume.Load, docker: ImageEngine, asked: Asked) -> int:
 
 def find(config: Mapping[str, Any], asked: Asked) -> Found:
     """Return the backup that is asked for. Raise RestoreError, ResticError, ManifestError."""
-    target, snapshot = sources.pick(config, asked.target, asked.snapshot, said)
+    target, snapshot = sources.pick(
+        config, asked.target, asked.snapshot, said, despite_damage=asked.despite_damage
+    )
     return Found(target, snapshot, extract.manifest(target, snapshot.id))
 
 
