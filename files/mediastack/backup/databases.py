@@ -93,8 +93,9 @@ def verify(path: str, record: Mapping[str, Any]) -> list[str]:
         )
     for table, rows in record["tables"].items():
         # Another SQLite may not be able to count what that one could.
-        if found["tables"].get(table, rows) != rows:
-            problems.append(f"{path}: {table} has {found['tables'][table]} rows instead of {rows}")
+        there = found["tables"].get(table, rows) if table in found["names"] else "no"
+        if there != rows:
+            problems.append(f"{path}: {table} has {there} rows instead of {rows}")
     return problems
 
 
@@ -212,16 +213,15 @@ def _fill(reader: sqlite3.Connection, partial: str) -> None:
 
 
 def _contents(path: str, *, checks: bool = True) -> dict[str, Any]:
-    """Return {"user_version", "tables", "checked", "damage"} of a database that nobody writes to.
-
-    Raise sqlite3.Error.
+    """Return {"user_version", "names" (of tables), "tables" (rows of those that can be counted),
+    "checked", "damage"} of a database that nobody writes to. Raise sqlite3.Error.
     """
     uri = _uri(path, "ro") + "&immutable=1"
     with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
         verdict = integrity.check(connection) if checks else integrity.Verdict("no", "")
-        tables = integrity.rows(connection)
-    return {"user_version": version, "tables": tables, **verdict._asdict()}
+        names, tables = integrity.tables(connection), integrity.rows(connection)
+    return {"user_version": version, "names": names, "tables": tables, **verdict._asdict()}
 
 
 def _trouble(source: str, error: sqlite3.Error) -> BackupError:

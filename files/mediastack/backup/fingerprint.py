@@ -34,12 +34,13 @@ def of(path: str, now: float | None = None) -> list[Any] | None:
 
     Raise OSError, also when there is no such file.
     """
+    # Taken before the looking: what is written after that cannot have an older time then.
+    now = time.time() if now is None else now
     file, log = _stat(path), _of_log(path)
     if log is None:
         return None
     latest = max(file[2:] + (log[0][2:] if log else []))
-    # Told after the looking; a time in the future is no old one either.
-    if latest / 1e9 > (time.time() if now is None else now) - FRESH_SECONDS:
+    if latest / 1e9 > now - FRESH_SECONDS:
         return None
     return [file, _head(path, HEADER_BYTES).hex(), log, _if_any(f"{path}-journal")]
 
@@ -83,7 +84,8 @@ def _if_any(path: str) -> list[int]:
         found = _stat(path)
     except FileNotFoundError:
         return []
-    return found if found[1] else []
+    # Without the time of its last change of owner: SQLite sets that at each opening by root.
+    return found[:3] if found[1] else []
 
 
 def _stat(path: str) -> list[int]:

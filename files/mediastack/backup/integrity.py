@@ -63,7 +63,7 @@ def check(connection: sqlite3.Connection) -> Verdict:
 def rows(connection: sqlite3.Connection) -> dict[str, int]:
     """Return {table: rows} of all that this host's SQLite can count."""
     found = {}
-    for name in _tables(connection):
+    for name in tables(connection):
         for hint in ("", " NOT INDEXED"):
             try:
                 counted = connection.execute(f"SELECT count(*) FROM {_quoted(name)}{hint}")  # noqa: S608
@@ -74,9 +74,21 @@ def rows(connection: sqlite3.Connection) -> dict[str, int]:
     return found
 
 
+def tables(connection: sqlite3.Connection) -> list[str]:
+    """Return all that have pages of their own; those behind a virtual table are among them."""
+    try:
+        found = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table'"
+            " AND sql NOT LIKE 'CREATE VIRTUAL %' ORDER BY name"
+        )
+        return [name for (name,) in found]
+    except sqlite3.DatabaseError:
+        return []
+
+
 def _by_table(connection: sqlite3.Connection, lenient: bool) -> Verdict:
     checked = False
-    for name in ("sqlite_master", *_tables(connection)):
+    for name in ("sqlite_master", *tables(connection)):
         for _ in range(ROUNDS):
             try:
                 statement = f"PRAGMA quick_check({_quoted(name)})"
@@ -101,18 +113,6 @@ def _lines(connection: sqlite3.Connection, statement: str, lenient: bool) -> str
         if line != "ok" and not RULES.match(line) and not (lenient and UNUSED.match(line))
     ]
     return "; ".join(found[:SHOWN])
-
-
-def _tables(connection: sqlite3.Connection) -> list[str]:
-    """All that have pages of their own; those behind a virtual table are among them."""
-    try:
-        found = connection.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table'"
-            " AND sql NOT LIKE 'CREATE VIRTUAL %' ORDER BY name"
-        )
-        return [name for (name,) in found]
-    except sqlite3.DatabaseError:
-        return []
 
 
 def _quoted(name: str) -> str:
