@@ -10,7 +10,8 @@ Engine API "pause", willfarrell/autoheal (lists unhealthy containers, then resta
 
 While an updated service has to prove itself it stays paused, if it watches that one: a migration
 may take longer than a health check is patient, and a restart in its middle makes a bad version of a
-good one. The updater's journal says so, and its end lets the keeper wake Autoheal.
+good one. So while a restored one has to. The journals of both say so, and their end lets the keeper
+wake Autoheal.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 from mediastack import ledger, lock
 from mediastack.docker_client import LABEL, DockerError, NotReachable
 from mediastack.docker_engine import Engine
+from mediastack.restore import inflight as restoring
 from mediastack.updater import inflight
 
 SERVICE = "autoheal"
@@ -68,8 +70,8 @@ def wake(docker: Engine, observation: Mapping[str, Any], actor: str) -> bool:
 
 
 def is_to_rest() -> bool:
-    """Say whether an update under way wants it paused, if it watches that service."""
-    return bool(inflight.in_work())
+    """Say whether an update or a restore under way wants it paused, if it watches that service."""
+    return bool(inflight.in_work() or restoring.in_work())
 
 
 def _pause(docker: Engine, services: set[str]) -> bool:

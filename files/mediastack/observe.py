@@ -23,6 +23,7 @@ from mediastack import config as configuration
 from mediastack import healing, image_lock, intent, leftovers, sentinel, user_stops, vpn_trial
 from mediastack.docker_client import Docker, NotReachable
 from mediastack.docker_engine import Engine
+from mediastack.restore import inflight as restoring
 from mediastack.updater import inflight
 
 Observation = dict[str, Any]
@@ -56,7 +57,7 @@ def observe(
         "containers": containers,
         "data": data,
         "intents": intent.stopped(),
-        "held": inflight.held(),
+        "held": {**inflight.held(), **restoring.held()},
         "resting": [healing.SERVICE] if healing.is_to_rest() else [],
         "images": images,
         "refused": vpn_trial.refused(config, images),

@@ -18,6 +18,7 @@ from typing import Any
 from mediastack import acts, compose, healing, intent, journal, lock, observe, plan, stacks
 from mediastack import config as configuration
 from mediastack.docker_client import Docker, DockerError
+from mediastack.restore import inflight as restoring
 from mediastack.updater import inflight
 
 USAGE = 2
@@ -236,8 +237,9 @@ def finish(verb: str, outcome: stacks.Outcome | str, *, wait: bool = True) -> in
 
 
 def _say_who_is_held(verb: str, wanted: list[str]) -> None:
-    for name in inflight.held().keys() & set(wanted):
-        print(f"mediastack {verb}: {name}: {inflight.WORDS}; it comes back then", file=sys.stderr)
+    held = {**inflight.held(), **restoring.held()}
+    for name in held.keys() & set(wanted):
+        print(f"mediastack {verb}: {name}: {held[name]}; it comes back then", file=sys.stderr)
 
 
 def print_sick(verb: str, sick: list[dict[str, str]]) -> None:

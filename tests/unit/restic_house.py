@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from mediastack.backup import databases
 from mediastack.backup.settings import Target
 
 needs_restic = pytest.mark.skipif(shutil.which("restic") is None, reason="no restic here")
@@ -41,7 +42,12 @@ def furnish(tmp_path: Path) -> House:
     os.mkfifo(sonarr / "fifo")
     (sonarr / "sub").chmod(0o2750)
     (sonarr / "config.xml").chmod(0o640)
-    database(stage / "databases/sonarr/sonarr.db", 7)
+    database(sonarr / "sonarr.db", 7)
+    (sonarr / "sonarr.db").chmod(0o600)
+    os.utime(sonarr / "sonarr.db", ns=(OLD_TIME, OLD_TIME))
+    (stage / "databases/sonarr").mkdir(parents=True)
+    record = databases.copy(str(sonarr / "sonarr.db"), str(stage / "databases/sonarr/sonarr.db"))
+    (sonarr / "sonarr.db").unlink()
     (stage / "stopped/qbittorrent/qBittorrent").mkdir(parents=True)
     (stage / "stopped/qbittorrent/qBittorrent/state").write_text("torrents")
     (tmp_path / "config/qbittorrent").mkdir()
@@ -52,7 +58,6 @@ def furnish(tmp_path: Path) -> House:
     (tmp_path / "state/updater/refused.json").write_text("{}")
     for path in (sonarr / "sub/[deep] */a", sonarr / "config.xml", sonarr / "sub", sonarr):
         os.utime(path, ns=(OLD_TIME, OLD_TIME))
-    record = {"mode": 0o600, "uid": os.getuid(), "gid": os.getgid(), "mtime_ns": OLD_TIME}
     common = {"uid": os.getuid(), "gid": os.getgid(), "image": "", "digest": "", "locked_at": ""}
     manifest = {
         "schema": 1,

@@ -14,7 +14,6 @@ import pytest
 import restic_house
 from restic_house import OLD_TIME, House, needs_restic, ran, tree
 
-from mediastack.backup import databases
 from mediastack.backup.manifest import ManifestError
 from mediastack.backup.restic import ResticError
 from mediastack.restore import extract
@@ -38,7 +37,6 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> House:
 
 @pytest.fixture
 def house(once: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[House]:
-    monkeypatch.setattr(databases, "verify", lambda path, record: record.get("wrong", []))
     monkeypatch.setattr("mediastack.backup.restic.CACHE", str(once.root / "cache"))
     yield once._replace(manifest=copy.deepcopy(once.manifest))
     shutil.rmtree(once.root / "out", ignore_errors=True)
@@ -131,12 +129,18 @@ def test_a_service_that_the_backup_does_not_have(house: House) -> None:
     assert "has no plex; it has sonarr, qbittorrent" in refused(house, "plex")
     house.manifest["services"]["sonarr"] |= {"root": "/elsewhere", "databases": {}}
     assert "has nothing of sonarr" in refused(house)
+    into = {name: str(out(house) / name) for name in ("sonarr", "qbittorrent")}
+    arguments = house.target, house.snapshot, house.manifest
+    assert extract.services(*arguments, into, skip_absent=True) == ["qbittorrent"]
+    assert os.listdir(out(house)) == ["qbittorrent"]
+    del into["qbittorrent"]
+    assert extract.services(*arguments, into, skip_absent=True) == []
 
 
 def test_a_database_that_is_not_what_was_saved_is_refused(house: House) -> None:
     records = house.manifest["services"]["sonarr"]["databases"]
-    records["sonarr.db"]["wrong"] = ["3 rows instead of 7"]
-    assert "database sonarr.db: 3 rows instead of 7" in refused(house)
+    records["sonarr.db"]["tables"]["entries"] = 8
+    assert "entries has 7 rows instead of 8" in refused(house)
 
 
 def test_a_disk_without_the_room_is_said_before(

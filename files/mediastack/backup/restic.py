@@ -29,19 +29,41 @@ CACHE = "/var/cache/mediastack/restic"
 QUESTION_SECONDS = 300.0
 WORK_SECONDS = 24 * 3600.0
 LONGEST_MESSAGE = 400
-VANISHED = re.compile(r"no such file or directory", re.IGNORECASE)
-KINDS = (
-    ("password", re.compile(r"wrong password|no key found", re.IGNORECASE)),
-    ("absent", re.compile(r"unable to open config file|repository does not exist|Is there a repos"
-                          r"itory at the following location", re.IGNORECASE)),
-    ("locked", re.compile(r"already locked|unable to create lock", re.IGNORECASE)),
-    ("full", re.compile(r"no space left|disk quota exceeded", re.IGNORECASE)),
-    ("read-only", re.compile(r"read-only file system|permission denied|forbidden|403", re.I)),
-    ("unreachable", re.compile(r"connection (refused|reset)|no route to host|timed? ?out|no such ho"
-                               r"st|could not resolve|unreachable|subprocess ssh", re.IGNORECASE)),
-    ("damaged", re.compile(r"ciphertext verification failed|hash mismatch|does not match|invalid d"
-                           r"ata|not found in (index|repository)|unexpected EOF", re.IGNORECASE)),
-)  # fmt: skip
+# In this order: what cannot be reached is called absent by restic as well.
+WORDS = {
+    "password": ("wrong password", "no key found"),
+    "unreachable": (
+        *("connection (refused|reset)", "no route to host", "timed? ?out", "no such host"),
+        *("could not resolve", "unreachable", "subprocess ssh", "didn't find section in config"),
+    ),
+    "full": ("no space left", "disk quota exceeded"),
+    "read-only": (
+        *("read-only file system", "permission denied", "operation not permitted"),
+        *("forbidden", r"\b403\b"),
+    ),
+    "absent": (
+        *("unable to open config file", "repository does not exist"),
+        "Is there a repository at the following location",
+    ),
+    "locked": ("already locked", "unable to create lock"),
+    "damaged": (
+        *("ciphertext verification failed", "hash mismatch", "does not match", "invalid data"),
+        *("not found in (index|repository)", "unexpected EOF", "contains errors"),
+    ),
+}
+KINDS = [(kind, re.compile("|".join(words), re.IGNORECASE)) for kind, words in WORDS.items()]
+# What restic tries again although it cannot become better soon, and what only might: a repository
+# that cannot be opened for the third time is tried again by us, later.
+RETRIED = re.compile(r"returned error, retrying")
+OPENING = re.compile(r"(Stat|Load|List)\(<?(config|key)")
+HOPELESS = ("read-only", "full")
+OPENING_TRIES = 3
+ENDING_SECONDS = 20.0
+WATCH_SECONDS = 1.0
+LAST_LINES = 20
+# Before each command: with SIGKILL, since a signal that restic heeds may wait for the network.
+DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
+NOT_FOUND = 127
 FIXES = {
     "password": "the password is another repository's; see docs/backup.md, Password",
     "absent": "there is no repository; is its disk mounted, its address right?",
@@ -60,7 +82,8 @@ class ResticError(Exception):
 
     def __init__(self, kind: str, message: str, code: int = 1) -> None:
         self.kind, self.code = kind, code
-        super().__init__(f"{message}; fix: {FIXES[kind]}" if kind in FIXES else message)
+        known = kind in FIXES and "; fix: " not in message
+        super().__init__(f"{message}; fix: {FIXES[kind]}" if known else message)
 
 
 class Answer(NamedTuple):
@@ -110,12 +133,14 @@ def run(
     on_error: Callable[[str], bool] | None = None,
     cwd: str | None = None,
     limit_to: Sequence[str] = (),
+    is_full: Callable[[], bool] | None = None,
 ) -> Answer:
     """Run `restic ARGUMENTS --json` and return what it said; `tolerated` are further exit codes
     that are fine. `on_error` hears each line of standard error as it comes and may say True: end
-    now. `limit_to`: words before it (such as nice). Raise ResticError.
+    now; `is_full` is asked every second, and ends it too. `limit_to`: words before it (such as
+    nice). Raise ResticError.
     """
-    command = [*limit_to, "restic", "--json", *arguments]
+    command = [*DIES_WITH_US, *limit_to, "restic", "--json", *arguments]
     try:
         process = subprocess.Popen(
             command,
@@ -134,34 +159,79 @@ def run(
     timer = threading.Timer(seconds, process.kill)
     reader.start()
     timer.start()
-    errors, ended = [], False
+    errors: list[str] = []
+    ended, last = "", ""
+    over, full = threading.Event(), threading.Event()
+    if is_full is not None:
+        threading.Thread(target=_watch, args=(process, is_full, over, full), daemon=True).start()
     try:
         for line in process.stderr or ():
             errors.append(line.rstrip())
-            if on_error is not None and not ended and on_error(errors[-1]):
-                ended = True
+            if not ended and (ended := _hopeless(errors, on_error)):
+                last = errors[-1]
                 process.send_signal(signal.SIGINT)
+                timer.cancel()
+                timer = threading.Timer(ENDING_SECONDS, process.kill)
+                timer.start()
         code = process.wait()
         reader.join()
     finally:
+        over.set()
         timer.cancel()
         if process.poll() is None:
             process.kill()
             process.wait()
+    # What it says after that is of its end, not of what was wrong.
+    if ended == "unreadable":
+        raise ResticError(ended, said([last]) or "a file cannot be read", code)
     if ended:
-        raise ResticError("unreadable", said(errors) or "a file cannot be read", code)
+        raise failure(target, [last], 1)
+    if full.is_set() and code:
+        raise ResticError("full", f"{target.name}: ended, as its disk is nearly full", code)
+    if code == NOT_FOUND:
+        raise ResticError("missing", said(errors) or "restic: is not there", code)
     if code not in (0, *tolerated):
         raise failure(target, errors or output, code)
     return Answer(_objects(output), errors)
 
 
+def _watch(
+    process: subprocess.Popen[str],
+    is_full: Callable[[], bool],
+    over: threading.Event,
+    full: threading.Event,
+) -> None:
+    while not over.wait(WATCH_SECONDS):
+        if is_full():
+            full.set()
+            process.send_signal(signal.SIGINT)
+            return
+
+
+def _hopeless(errors: list[str], on_error: Callable[[str], bool] | None) -> str:
+    """Return why to end restic after its last word, "" to let it go on."""
+    if on_error is not None and on_error(errors[-1]):
+        return "unreadable"
+    if not RETRIED.search(errors[-1]):
+        return ""
+    kind = kind_of(errors[-1])
+    opening = [line for line in errors if RETRIED.search(line) and OPENING.search(line)]
+    return "retried" if kind in HOPELESS or len(opening) >= OPENING_TRIES else ""
+
+
 def failure(target: Target, lines: Iterable[str], code: int) -> ResticError:
     """Return what restic's words and exit code mean (10 no repository, 11 locked, 12 password:
     restic 0.17's)."""
+    lines = list(lines)[-LAST_LINES:]
     text = said(lines)
     by_code = {10: "absent", 11: "locked", 12: "password", -9: "unreachable"}.get(code)
-    kind = by_code or next((name for name, words in KINDS if words.search(text)), "other")
+    kind = by_code or kind_of("\n".join(lines))
     return ResticError(kind, f"{target.name}: {text or f'restic ended with {code}'}", code)
+
+
+def kind_of(text: str) -> str:
+    """Return the kind of trouble that these words of restic's tell of."""
+    return next((name for name, words in KINDS if words.search(text)), "other")
 
 
 def said(lines: Iterable[str]) -> str:
@@ -178,10 +248,14 @@ def _words(line: str) -> str:
         found = None
     if isinstance(found, dict):
         inner = found.get("error")
-        inner = inner.get("message") if isinstance(inner, dict) else inner
+        if isinstance(inner, dict):
+            # Before 0.16 it was a number alone.
+            number = inner.get("Err")
+            known = os.strerror(number) if isinstance(number, int) else ""
+            inner = inner.get("message") or known
         item = f"{found['item']}: " if found.get("item") else ""
         line = f"{item}{found.get('message') or inner or ''}"
-    return line.strip().removeprefix("Fatal: ")
+    return "; ".join(line.strip().removeprefix("Fatal: ").splitlines())
 
 
 def _objects(lines: Iterable[str]) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from mediastack import journal, lock, observe, plan, systemd, user_stops
 from mediastack.docker_client import DockerError, NotReachable
 from mediastack.docker_engine import Engine
 from mediastack.docker_socket import DockerSocket
+from mediastack.restore import inflight as restoring
 from mediastack.updater import inflight
 
 ACTOR = "monitor"
@@ -94,7 +95,7 @@ def facts(config: Mapping[str, Any], observation: Mapping[str, Any]) -> dict[str
         if container["name"] == container["service"]
     }
     intents, held = observation["intents"], observation.get("held", {})
-    owner, proving = plan.owner_name(config), inflight.in_work()
+    owner, proving = plan.owner_name(config), inflight.in_work() | restoring.in_work()
     present = observation["data"]["present"]
     found = {}
     for name in names(config):

@@ -46,7 +46,7 @@ def manifest(target: Target, snapshot_id: str) -> dict[str, Any]:
 
 def stage(target: Target, snapshot_id: str) -> str:
     """Return where the stage was when this snapshot was made. Raise RestoreError, ResticError."""
-    answer = restic.run(target, ["snapshots", snapshot_id])
+    answer = restic.run(target, ["snapshots", "--no-lock", snapshot_id])
     ending = os.path.join("", contents.DIRECTORY, contents.STAGE)
     for found in answer.objects:
         for path in found.get("paths") or []:
@@ -71,10 +71,16 @@ def service(
 
 
 def services(
-    target: Target, snapshot_id: str, manifest: Mapping[str, Any], wanted: Mapping[str, str]
-) -> None:
+    target: Target,
+    snapshot_id: str,
+    manifest: Mapping[str, Any],
+    wanted: Mapping[str, str],
+    *,
+    skip_absent: bool = False,
+) -> list[str]:
     """Put the configs of several services into place ({service: into}), read in one go; all
-    parents are on one file system. Either all are there then or none. Raise as `service` does."""
+    parents are on one file system. Either all are there then or none, but with `skip_absent` not
+    those that had no config then; return which are. Raise as `service` does."""
     sources = {name: source(manifest, name) for name in wanted}
     for path in wanted.values():
         _require_free(path)
@@ -82,9 +88,14 @@ def services(
     done: list[str] = []
     with _scratch(next(iter(wanted.values()))) as scratch:
         expected = _seen(target, snapshot_id, tops, scratch)
-        for name, one in sources.items():
-            if one.tree not in expected:
-                raise RestoreError("absent", f"{snapshot_id} has nothing of {name}")
+        absent = [name for name, one in sources.items() if one.tree not in expected]
+        if absent and not skip_absent:
+            raise RestoreError("absent", f"{snapshot_id} has nothing of {', '.join(absent)}")
+        for name in absent:
+            del sources[name]
+        tops = [top for top in tops if top in expected]
+        if not sources:
+            return []
         _restore(target, snapshot_id, tops, scratch)
         compare.trees(listing.nodes(target, snapshot_id, tops), scratch, tops)
         for name, one in sources.items():
@@ -98,6 +109,7 @@ def services(
             for path in done:
                 shutil.rmtree(path, ignore_errors=True)
             raise
+    return list(sources)
 
 
 def secrets(target: Target, snapshot_id: str, manifest: Mapping[str, Any], into: str) -> None:
@@ -168,7 +180,8 @@ def _seen(target: Target, snapshot_id: str, tops: Iterable[str], scratch: str) -
 
 
 def _restore(target: Target, snapshot_id: str, paths: Iterable[str], into: str) -> None:
-    command = ["restore", snapshot_id, "--verify", "--target", into]
+    # Without a lock of its own: that of a host that is no more must not keep anybody from it.
+    command = ["restore", snapshot_id, "--no-lock", "--verify", "--target", into]
     for path in paths:
         command += ["--include", path.translate(GLOB)]
     restic.run(target, command, seconds=restic.WORK_SECONDS)

@@ -42,10 +42,10 @@ def nodes(target: Target, snapshot_id: str, tops: Iterable[str]) -> Iterator[Nod
     wanted = list(tops)
     if not wanted:
         return
-    command = ("restic", "--json", "ls", "--recursive", snapshot_id, *wanted)
+    command = (*restic.DIES_WITH_US, "restic", "--json", "--no-lock")
     try:
         process = subprocess.Popen(
-            command,
+            (*command, "ls", "--recursive", snapshot_id, *wanted),
             env=restic.environment(target),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
