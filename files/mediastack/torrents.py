@@ -79,6 +79,8 @@ class Torrents(QBittorrent):
             raise LoginNeeded
         try:
             found: Any = json.loads(answer.body) if answer.status == 200 else None
+            if not isinstance(found, list):
+                raise TypeError
             return [
                 {
                     "hash": str(one["hash"]),
