@@ -11,7 +11,7 @@ State = dict[str, Any]
 Action = dict[str, Any]
 
 SUBJECT = "qbittorrent"
-STOP = "stack-manage.sh downloads stop qbittorrent"
+STOP = "stack-manage.sh downloads down qbittorrent"
 
 
 def paused(state: State, observed: Observed) -> list[Action]:
