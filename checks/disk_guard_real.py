@@ -95,6 +95,8 @@ def during(context: Context, vpn: dict[str, Any]) -> None:
     hashes = {one["name"]: number for number, one in call(context, vpn)["torrents"].items()}
     call(context, vpn, "start", [hashes["forced"]])
     call(context, vpn, torrents=[{"name": "new", "mib": 50}])
+    # It runs while it is checked.
+    call(context, vpn, "recheck", [hashes["own"]])
     wanted = {"big": False, "forced": False, "new": False, "seeding": True, "own": False}
     found = wait(context, vpn, wanted, NEW_SECONDS, hold=1.0)
     if found["seconds"] is None:
