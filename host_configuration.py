@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import backup_configuration
+import disk_configuration
 import door_configuration
 import monitor_configuration
 import render
@@ -35,6 +36,7 @@ UNITS = (
     ("mediastack-shutdown.service", "service"),
     ("mediastack-keeper.service", "service"),
     ("mediastack-notify.path", "path"),
+    ("mediastack-disk-guard.service", "service"),
     ("mediastack-doctor.timer", "timer"),
     ("mediastack-drift.timer", "timer"),
     ("mediastack-update.timer", "timer"),
@@ -278,6 +280,7 @@ def build(
         "monitor": monitor_configuration.table(settings, STATE),
         "updates": update_configuration.table(settings, STATE),
         "backup": backup_configuration.table(settings),
+        "disk": disk_configuration.table(settings),
         "notify": notify_entry(settings),
         "limits": {
             "lock_wait_seconds": settings.limits.lock_wait_seconds,

@@ -23,6 +23,7 @@ from service import Secret, Service
 from settings import (
     checks,
     checks_backup,
+    checks_disk,
     checks_gluetun,
     checks_network,
     checks_updates,
@@ -59,6 +60,7 @@ CHECKS = (
     *checks_gluetun.CHECKS,
     *checks_updates.CHECKS,
     *checks_backup.CHECKS,
+    *checks_disk.CHECKS,
 )
 
 

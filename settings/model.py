@@ -35,6 +35,7 @@ from settings.values import (
     timezone,
 )
 from settings.values_backup import remote_name, restic_repository, time_of_day
+from settings.values_disk import space
 from settings.values_monitor import metrics_port, restart_owner
 from settings.values_updates import window
 
@@ -179,6 +180,15 @@ class Backup(Strict):
     rebuild_from: Annotated[str, AfterValidator(restic_repository)]
 
 
+class Disk(Strict):
+    """How much room is kept free on the disks, and what is done about it."""
+
+    warn: Annotated[str, AfterValidator(space)]
+    pause: Annotated[str, AfterValidator(space)]
+    resume: Annotated[str, AfterValidator(space)]
+    pause_downloads: bool
+
+
 class Settings(Strict):
     """Everything the deploy is told: defaults, catalog and the user's own values, validated."""
 
@@ -193,6 +203,7 @@ class Settings(Strict):
     monitor: Monitor
     updates: Updates
     backup: Backup
+    disk: Disk
     services: dict[str, Service]
     """The catalog with the user's changes and their own services; disabled ones included."""
     secrets: dict[str, SecretStr] = Field(repr=False)
@@ -211,6 +222,7 @@ SECTIONS: dict[str, type[Strict]] = {
     "monitor": Monitor,
     "updates": Updates,
     "backup": Backup,
+    "disk": Disk,
 }
 
 Table = TypeVar("Table", bound=BaseModel)

@@ -31,6 +31,7 @@ FAULTS = {
     "drift": ("silent-dry", "--dry does not name"),
     "upgrade": ("forgets-a-container", "upgrade-check does not name ntfy"),
     "portsync": ("trusts-its-memory", "the ports have differed for 5 s"),
+    "disk-guard": ("guard-stopped", "downloads were not paused"),
     "interrupt": ("in-place", "is half a file after"),
     "monitor-box": ("monitor-stopped", "is not in the namespace of gluetun"),
     "privilege": ("capability", "can read /etc/shadow"),
