@@ -9,6 +9,7 @@ no damage: such a database is older than the rule.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
 from typing import NamedTuple
@@ -43,7 +44,8 @@ class Verdict(NamedTuple):
 def check(connection: sqlite3.Connection) -> Verdict:
     """Return whether the database is whole. The connection is fit for nothing else afterwards."""
     pragma, lenient = "integrity_check", False
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    with contextlib.suppress(sqlite3.DatabaseError):
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     for _ in range(ROUNDS):
         try:
             damage = _lines(connection, f"PRAGMA {pragma}({MOST_LINES})", lenient)
