@@ -93,8 +93,13 @@ def test_what_an_app_left_that_was_killed_is_copied_as_it_would_find_it(
     process.join()
     left = {name for name in os.listdir(tmp_path) if name != "a.db"}
     assert left >= ({"a.db-wal"} if mode == "wal" else {"a.db-journal"})
+    before = {
+        name: (tmp_path / name).read_bytes() for name in ("a.db", "a.db-wal") if mode == "wal"
+    }
     _, target = copied(tmp_path, source)
     assert len(house.titles(target)) == 4
+    # Whoever has to find out what happened to it finds it as it was.
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
 
 
 def _write_at_full_speed(path: str, mode: str, stop: Any) -> None:

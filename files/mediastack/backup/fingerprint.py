@@ -84,7 +84,8 @@ def _if_any(path: str) -> list[int]:
         found = _stat(path)
     except FileNotFoundError:
         return []
-    return found if found[1] else []
+    # Without the time of its last change of owner: SQLite sets that at each opening by root.
+    return found[:3] if found[1] else []
 
 
 def _stat(path: str) -> list[int]:

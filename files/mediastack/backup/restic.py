@@ -237,7 +237,7 @@ def kind_of(text: str) -> str:
 def said(lines: Iterable[str]) -> str:
     """Return the last words of standard error on one line, without what may be a password."""
     words = [word for word in map(_words, lines) if word]
-    return next(redact.text(["; ".join(words[-3:])]))[-LONGEST_MESSAGE:]
+    return next(redact.text(["; ".join(words[-3:])]))[-LONGEST_MESSAGE:].strip()
 
 
 def _words(line: str) -> str:

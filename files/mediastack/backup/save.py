@@ -2,9 +2,9 @@
 
 restic goes on when it cannot read a file, and saves what it could. A live file that has vanished
 meanwhile is not missed, but anything else ends it before it saves; should it have been quicker, its
-snapshot is removed, or, where the host may not remove anything, noted as partial (backup.json) and
-never offered. What the last backup had is named to restic, so that a path that came or went since
-does not make it read everything again.
+snapshot is removed, or, where the host may not remove anything, marked as partial in the repository
+itself and never offered. What the last backup had is named to restic, so that a path that came or
+went since does not make it read everything again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from mediastack.backup.staging import Staged
 INCOMPLETE = 3
 VANISHED = (errno.ENOENT, errno.ENOTDIR)
 VANISHED_WORDS = re.compile(r"no such file or directory|not a directory", re.IGNORECASE)
-NO_PARENT = re.compile(r"no matching ID|invalid id|more than one matching", re.IGNORECASE)
+NO_PARENT = re.compile(
+    r"no matching ID|invalid id|more than one matching|failed to load snapshot", re.IGNORECASE
+)
 COUNTS = ("files_new", "files_changed", "files_unmodified", "data_added", "total_bytes_processed")
 
 
@@ -37,6 +39,7 @@ def save(config: dict[str, Any], target: Target, staged: Staged) -> dict[str, An
     The caller holds run_lock. Raise ResticError, OSError; then there is no snapshot.
     """
     repository.require(config, target)
+    _settle(target)
     host, began = config["host"]["name"], time.time()
     command = ["backup", "--tag", snapshots.TAG, "--host", host]
     for pattern in staged.excludes:
@@ -114,14 +117,28 @@ def _into(target: Target, words: Sequence[str], options: dict[str, Any]) -> rest
 
 
 def _drop(target: Target, host: str, began: float) -> None:
-    """Remove what was saved although a file could not be read. Raise OSError."""
+    """See to it that what was saved although a file could not be read is never offered.
+
+    Raise OSError, ResticError.
+    """
     since = clock.timestamp(began)
     partial = [one.id for one in snapshots.listed(target) if one.host == host and one.time >= since]
-    if not partial:
-        return
-    known = report.read()["targets"].get(target.name, {}).get("partial", [])
-    report.note_target(target.name, partial=[*known, *partial])
-    if target.append_only:
-        return
-    repository_locks.run(target, ["forget", *partial])
-    report.note_target(target.name, partial=known)
+    if partial:
+        report.note_target(target.name, partial=[*_partial(target), *partial])
+        _settle(target)
+
+
+def _settle(target: Target) -> None:
+    """Remove the partial snapshots of this repository that are known here, or let another one say
+    what they are. Raise OSError, ResticError."""
+    for one in _partial(target):
+        if target.append_only:
+            words = ["--tag", snapshots.PARTIAL + one, "--", target.password_file]
+            repository_locks.run(target, ["backup", *words], seconds=restic.WORK_SECONDS)
+        else:
+            repository_locks.run(target, ["forget", one])
+        report.note_target(target.name, partial=[x for x in _partial(target) if x != one])
+
+
+def _partial(target: Target) -> list[str]:
+    return list(report.read()["targets"].get(target.name, {}).get("partial", []))

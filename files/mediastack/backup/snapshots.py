@@ -1,9 +1,10 @@
 """The backups that a repository holds: whole ones of ours, and which of them somebody means.
 
 A repository may hold snapshots of other programs, and those are nobody's business here; nor are the
-ones that restic saved although a file could not be read (save), where they could not be removed.
-Reading takes no lock: a repository may be on a disk that cannot be written to, or hold the lock of
-a host that is no more.
+ones that restic saved although a file could not be read (save). Where such a one may not be removed
+another snapshot says so, by a tag that names it: also a host that knows nothing but the repository
+then does not offer it. Reading takes no lock: a repository may be on a disk that cannot be written
+to, or hold the lock of a host that is no more.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from mediastack.backup import report, restic
 from mediastack.backup.settings import Target
 
 TAG = "mediastack"
+PARTIAL = "mediastack-partial-"
 LATEST = "latest"
 # restic 0.12 to 0.16 answer a backup with an identity of eight digits only.
 SHORTEST = 8
@@ -35,11 +37,14 @@ class Snapshot(NamedTuple):
 
 def listed(target: Target) -> list[Snapshot]:
     """Return the backups in a repository, the oldest first. Raise ResticError."""
-    partial = report.read()["targets"].get(target.name, {}).get("partial", [])
-    answer = restic.run(target, ["snapshots", "--no-lock", "--tag", TAG])
+    answer = restic.run(target, ["snapshots", "--no-lock"])
+    tags = [str(tag) for one in answer.objects for tag in one.get("tags") or ()]
+    partial = [tag.removeprefix(PARTIAL) for tag in tags if tag.startswith(PARTIAL)]
+    partial += report.read()["targets"].get(target.name, {}).get("partial", [])
+    ours = [of(one) for one in answer.objects if TAG in (one.get("tags") or ())]
     # restic's own order is by time, to the nanosecond; sorting keeps it where ours is too coarse.
-    found = sorted(map(of, answer.objects), key=lambda one: one.time)
-    return [one for one in found if not any(same(one.id, bad) for bad in partial)]
+    ours.sort(key=lambda one: one.time)
+    return [one for one in ours if not any(same(one.id, bad) for bad in partial)]
 
 
 def find(found: Iterable[Snapshot], wanted: str = LATEST, *, target: str = "") -> Snapshot:
