@@ -65,7 +65,8 @@ def check(config: dict[str, Any], targets: Sequence[Target], options: argparse.N
         except ResticError as error:
             code = problem(str(error))
             continue
-        print(f"{target.name}: is whole ({f'part {share} of its data' if share else 'all'} read)")
+        read = f"part {share}" if share else "all"
+        print(f"{target.name}: is whole ({read} of its data read)")
     return code
 
 
