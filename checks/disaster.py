@@ -37,16 +37,21 @@ from sandbox import secrets_file
 from settings import Settings
 
 NAME = "disaster"
+CONFIGS = "/srv/mediastack/config"
 BUDGET_SECONDS = 540.0
 # It needs nothing of the deployed box: tests/box runs it beside the others.
 ELSEWHERE = True
 PROMISED_SECONDS = 600.0
-KILLS, FULL_KILLS = 3, 12
-LONGEST_DELAY_SECONDS = 8.0
+KILLS, FULL_KILLS = 4, 16
+# A rebuild is killed when it has come so far, and at a moment of the seed's choice after that.
+WHOLE = f"{CONFIGS}/.mediastack-rebuild"
+DONE = f'{RECORD}:"done"'
+SO_FAR = ("", f"{WHOLE}/.*.part", f"{WHOLE}/[a-z]*", f'{RECORD}:"place"')
+LONGEST_DELAY_SECONDS = 0.6
+KILLER_SECONDS = 110.0
 WRONG = "wrong-passw0rd-canary"
 # Where a rebuild may have secrets while it lasts; entered by root alone.
 WAITING = ("/etc/mediastack/.mediastack-rebuild/", "/run/mediastack/rebuild/")
-CONFIGS = "/srv/mediastack/config"
 HALF = f"find {CONFIGS} {SECRETS} -not -path '*/.mediastack-*' -type f | head -3"
 DISK = {"backup": {"remotes": {"usb": {"repository": REPOSITORY}}, "drill": False}}
 
@@ -243,11 +248,13 @@ def killed(context: Context, host: Host) -> str:
     """Kill the rebuild, again and again; return what the deploys printed."""
     printed, hits = "", 0
     for number in range(FULL_KILLS if context.full else KILLS):
-        delay, family = context.random.uniform(0, LONGEST_DELAY_SECONDS), number % 2 == 1
+        far, family = SO_FAR[number % len(SO_FAR)], context.random.random() < 0.5
+        delay = context.random.uniform(0, LONGEST_DELAY_SECONDS) if "place" not in far else 0.0
         with ThreadPoolExecutor(1) as pool:
             killer = pool.submit(
-                box.inside, host, "rebuild_killer", delay=delay, patience=90.0, family=family
-            )
+                box.inside, host, "rebuild_killer",
+                far=far, over=DONE, delay=delay, patience=KILLER_SECONDS, family=family,
+            )  # fmt: skip
             done = talkative(context, host)
             hits += bool(killer.result()["killed"])
         printed += done.output
