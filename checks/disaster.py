@@ -53,6 +53,7 @@ WRONG = "wrong-passw0rd-canary"
 # Where a rebuild may have secrets while it lasts; entered by root alone.
 WAITING = ("/etc/mediastack/.mediastack-rebuild/", "/run/mediastack/rebuild/")
 HALF = f"find {CONFIGS} {SECRETS} -not -path '*/.mediastack-*' -type f | head -3"
+TIMED = " ".join(f"mediastack-{one}.service" for one in ("backup", "doctor", "drift", "update"))
 DISK = {"backup": {"remotes": {"usb": {"repository": REPOSITORY}}, "drill": False}}
 
 
@@ -141,7 +142,9 @@ def rebuilt(context: Context) -> None:
     live(context, burnt, given)
     if context.break_name:
         return
+    quiet(host)
     ground.smoke(context)
+    well(context, host)
     again = box.deploy(host)
     context.figure("seconds_second_deploy", again.seconds)
     for name in again.changed:
@@ -156,6 +159,15 @@ def well(context: Context, host: Host) -> None:
         runtime.wait_until_well(host, context.patience(ground.SETTLE_SECONDS))
     except CheckError as error:
         context.violation(f"after the rebuild: {error}")
+
+
+def quiet(host: Host) -> None:
+    """No timer's work is under way: while it is, systemd knows no next time of its timer."""
+
+    def at_work() -> str:
+        return box.run(host, f"systemctl is-active {TIMED} | grep -v inactive || true").strip()
+
+    runtime.wait_until("no timer's work under way", at_work, ground.SETTLE_SECONDS)
 
 
 def live(context: Context, burnt: Burnt, given: str) -> None:
