@@ -37,17 +37,23 @@ from sandbox import secrets_file
 from settings import Settings
 
 NAME = "disaster"
+CONFIGS = "/srv/mediastack/config"
 BUDGET_SECONDS = 540.0
 # It needs nothing of the deployed box: tests/box runs it beside the others.
 ELSEWHERE = True
 PROMISED_SECONDS = 600.0
-KILLS, FULL_KILLS = 3, 12
-LONGEST_DELAY_SECONDS = 8.0
+KILLS, FULL_KILLS = 4, 16
+# A rebuild is killed when it has come so far, and at a moment of the seed's choice after that.
+WHOLE = f"{CONFIGS}/.mediastack-rebuild"
+DONE = f'{RECORD}:"done"'
+SO_FAR = ("", f"{WHOLE}/.*.part", f"{WHOLE}/[a-z]*", f'{RECORD}:"place"')
+LONGEST_DELAY_SECONDS = 0.6
+KILLER_SECONDS = 110.0
 WRONG = "wrong-passw0rd-canary"
 # Where a rebuild may have secrets while it lasts; entered by root alone.
 WAITING = ("/etc/mediastack/.mediastack-rebuild/", "/run/mediastack/rebuild/")
-CONFIGS = "/srv/mediastack/config"
 HALF = f"find {CONFIGS} {SECRETS} -not -path '*/.mediastack-*' -type f | head -3"
+TIMED = " ".join(f"mediastack-{one}.service" for one in ("backup", "doctor", "drift", "update"))
 DISK = {"backup": {"remotes": {"usb": {"repository": REPOSITORY}}, "drill": False}}
 
 
@@ -136,7 +142,9 @@ def rebuilt(context: Context) -> None:
     live(context, burnt, given)
     if context.break_name:
         return
+    quiet(host)
     ground.smoke(context)
+    well(context, host)
     again = box.deploy(host)
     context.figure("seconds_second_deploy", again.seconds)
     for name in again.changed:
@@ -151,6 +159,15 @@ def well(context: Context, host: Host) -> None:
         runtime.wait_until_well(host, context.patience(ground.SETTLE_SECONDS))
     except CheckError as error:
         context.violation(f"after the rebuild: {error}")
+
+
+def quiet(host: Host) -> None:
+    """No timer's work is under way: while it is, systemd knows no next time of its timer."""
+
+    def at_work() -> str:
+        return box.run(host, f"systemctl is-active {TIMED} | grep -v inactive || true").strip()
+
+    runtime.wait_until("no timer's work under way", at_work, ground.SETTLE_SECONDS)
 
 
 def live(context: Context, burnt: Burnt, given: str) -> None:
@@ -243,11 +260,13 @@ def killed(context: Context, host: Host) -> str:
     """Kill the rebuild, again and again; return what the deploys printed."""
     printed, hits = "", 0
     for number in range(FULL_KILLS if context.full else KILLS):
-        delay, family = context.random.uniform(0, LONGEST_DELAY_SECONDS), number % 2 == 1
+        far, family = SO_FAR[number % len(SO_FAR)], context.random.random() < 0.5
+        delay = context.random.uniform(0, LONGEST_DELAY_SECONDS) if "place" not in far else 0.0
         with ThreadPoolExecutor(1) as pool:
             killer = pool.submit(
-                box.inside, host, "rebuild_killer", delay=delay, patience=90.0, family=family
-            )
+                box.inside, host, "rebuild_killer",
+                far=far, over=DONE, delay=delay, patience=KILLER_SECONDS, family=family,
+            )  # fmt: skip
             done = talkative(context, host)
             hits += bool(killer.result()["killed"])
         printed += done.output

@@ -141,8 +141,13 @@ def kept(context: Context, burnt: Burnt, now: Mapping[str, Any]) -> None:
     for service, rows in burnt.kept["rows"].items():
         if now["rows"].get(service) != rows:
             context.violation(f"{service} says other rows than before")
-    if now["torrents"] != burnt.kept["torrents"]:
-        context.violation(f"qBittorrent has other torrents: {str(now['torrents'])[:300]}")
+    before, after = ({one["hash"]: one for one in them["torrents"]} for them in (burnt.kept, now))
+    for torrent in sorted(before.keys() | after.keys()):
+        was, has = before.get(torrent, {}), after.get(torrent, {})
+        for name in sorted(was.keys() | has.keys()):
+            if was.get(name) != has.get(name):
+                text = f"{name} of {torrent[:8]} is {has.get(name)} instead of {was.get(name)}"
+                context.violation(f"qBittorrent: {text}")
     for service, status in now["keys"].items():
         if status != burnt.kept["keys"][service]:
             context.violation(f"{service} answers {status} to its API key")

@@ -8,6 +8,7 @@ import hashlib
 import http.cookiejar
 import json
 import subprocess
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -15,6 +16,7 @@ from typing import Any
 
 SECRETS = "/etc/mediastack/secrets"
 SECONDS = 20.0
+SETTLED_SECONDS = 30.0
 # Asked from inside the app's own container: not every app is published.
 ASK = """
 import json, sys, urllib.request
@@ -100,8 +102,14 @@ def torrents(vpn: "dict[str, str]", names: "list[str]") -> "list[dict[str, Any]]
         headers = {"Content-Type": kind}
         request = urllib.request.Request(base + "torrents/add", body, headers)  # noqa: S310
         opener.open(request, timeout=SECONDS)
-    with opener.open(base + "torrents/info", timeout=SECONDS) as answer:
-        found = json.load(answer)
+    until = time.monotonic() + SETTLED_SECONDS
+    while True:
+        with opener.open(base + "torrents/info", timeout=SECONDS) as answer:
+            found = json.load(answer)
+        settled = not any(one["state"].startswith(("checking", "moving")) for one in found)
+        if (settled and len(found) >= len(names)) or time.monotonic() > until:
+            break
+        time.sleep(0.5)
     return sorted(({key: one[key] for key in KEPT} for one in found), key=lambda one: one["hash"])
 
 

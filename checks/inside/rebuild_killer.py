@@ -1,6 +1,8 @@
-"""Wait until a rebuild runs, and so long again; then SIGKILL it, alone or with what it started."""
+"""Wait until a rebuild has come so far, and a moment more; then SIGKILL it, alone or with what it
+started; or until it is `over`. How far is a pattern of paths or, after a colon, a text in one."""
 
 import contextlib
+import glob
 import os
 import signal
 import time
@@ -25,9 +27,24 @@ def parent(pid: str) -> str:
         return ""
 
 
-def main(delay: float, patience: float, family: bool) -> "dict[str, object]":
+def has_come(far: str) -> bool:
+    pattern, _, text = far.partition(":")
+    for path in glob.glob(pattern, include_hidden=True):
+        with contextlib.suppress(OSError):
+            if not text:
+                return True
+            with open(path, encoding="utf-8") as handle:
+                if text in handle.read():
+                    return True
+    return False
+
+
+def main(far: str, over: str, delay: float, patience: float, family: bool) -> "dict[str, object]":
     until = time.monotonic() + patience
-    while time.monotonic() < until:
+    while time.monotonic() < until and not has_come(over):
+        if far and not has_come(far):
+            time.sleep(POLL_SECONDS)
+            continue
         every = [pid for pid in os.listdir("/proc") if pid.isdigit()]
         found = [pid for pid in every if words(pid)[-2:] == WORDS]
         if not found:

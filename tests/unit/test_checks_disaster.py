@@ -41,7 +41,8 @@ def burnt(tmp_path: Path) -> Burnt:
         "secrets": {"recyclarr/sonarr_api_key": SECRET, ".salt-key": SALT},
         "lock": {},
     }  # fmt: skip
-    said = {"rows": {"sonarr": ["one"]}, "torrents": [{"hash": "h"}], "keys": {"sonarr": 200}}
+    torrents = [{"hash": "h", "state": "stoppedDL"}]
+    said = {"rows": {"sonarr": ["one"]}, "torrents": torrents, "keys": {"sonarr": 200}}
     return Burnt(facts, said, seen, "", load(tmp_path))
 
 
@@ -112,7 +113,7 @@ def test_apps_that_say_something_else_are_told(burnt: Burnt) -> None:
     context = Context("disaster")
     kept(context, burnt, copy.deepcopy(burnt.kept))
     assert context.violations == []
-    kept(context, burnt, {"rows": {}, "torrents": [], "keys": {"sonarr": 401}})
+    kept(context, burnt, {"rows": {}, "torrents": [{"hash": "h"}], "keys": {"sonarr": 401}})
     assert len(context.violations) == 3
 
 

@@ -71,13 +71,19 @@ def test_a_torrent_is_what_a_client_reads() -> None:
     assert made.endswith(b"ee")
 
 
+def killed_when(folder: Path, family: bool) -> object:
+    far, over = str(folder / "?ar:so"), str(folder / "over")
+    return rebuild_killer.main(far, over, 0.0, 10.0, family)["killed"]
+
+
 @pytest.mark.parametrize("family", [False, True])
-def test_a_rebuild_is_killed_and_its_question_is_not(family: bool) -> None:
+def test_a_rebuild_is_killed_and_its_question_is_not(family: bool, tmp_path: Path) -> None:
+    (tmp_path / "far").write_text("so far")
     wait = "import time; time.sleep(60)"
     asks = subprocess.Popen([sys.executable, "-c", wait, "mediastack", "rebuild", "--check"])
     works = subprocess.Popen([sys.executable, "-c", wait, "mediastack", "rebuild"])
     try:
-        assert rebuild_killer.main(0.0, 10.0, family)["killed"] == ["mediastack rebuild"]
+        assert killed_when(tmp_path, family) == ["mediastack rebuild"]
         assert works.wait(10) == -9
         assert asks.poll() is None
     finally:
