@@ -188,6 +188,8 @@ def rows(name: str, title: str, found: dict[str, list[Measured]]) -> list[Row]:
         who_title = f"{title}, {words[who]}"
         seconds = median([one.seconds for one in runs])
         result.append(Row(f"{name}_{who}", who_title, seconds, "s"))
+        used = median([one.processor for one in runs])
+        result.append(Row(f"{name}_{who}_cpu", f"{who_title}, processor", used, "s"))
         peak = max(one.peak for one in runs) / tree.MB
         result.append(Row(f"{name}_{who}_rss", f"{who_title}, peak RSS", round(peak), "MB"))
     return result

@@ -9,6 +9,7 @@ no damage: such a database is older than the rule.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
 from typing import NamedTuple
@@ -17,6 +18,8 @@ from typing import NamedTuple
 MOST_LINES = 10_000
 SHOWN = 3
 ROUNDS = 20
+# Every row is looked up in every index: a third of the time is saved while checking.
+CACHE_KIB = 32 * 1024
 COLLATION = re.compile(r"no such collation sequence: (\S+)")
 # A virtual table's module or tokenizer, or a function in a constraint, that the app brings.
 UNKNOWN = re.compile(r"unknown tokenizer|no such (tokenizer|module|function)|vtable constructor fa"
@@ -41,6 +44,8 @@ class Verdict(NamedTuple):
 def check(connection: sqlite3.Connection) -> Verdict:
     """Return whether the database is whole. The connection is fit for nothing else afterwards."""
     pragma, lenient = "integrity_check", False
+    with contextlib.suppress(sqlite3.DatabaseError):
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     for _ in range(ROUNDS):
         try:
             damage = _lines(connection, f"PRAGMA {pragma}({MOST_LINES})", lenient)
