@@ -10,6 +10,8 @@ from settings import Settings
 
 CONSUMER = "backup"
 REBUILD = "rebuild"
+# In a secret environment: the place of the repository itself.
+REPOSITORY_VARIABLE = "RESTIC_REPOSITORY="
 
 
 def environment(name: str) -> Secret:
@@ -23,6 +25,24 @@ def secrets(settings: Settings) -> tuple[Secret, ...]:
     if f"{CONSUMER}/{password.name}" in settings.secrets:
         password = Secret(name=password.name, origin="user", kind="opaque")
     return (password, *(environment(name) for name in (*settings.backup.remotes, REBUILD)))
+
+
+def rebuild_order(settings: Settings) -> dict[str, str]:
+    """Where a fresh host comes from, and how to open it; {} when it shall begin with nothing."""
+    environment = _value(settings, f"{CONSUMER}/{REBUILD}_environment")
+    if not settings.backup.rebuild_from and REPOSITORY_VARIABLE not in environment:
+        return {}
+    return {
+        "repository": settings.backup.rebuild_from,
+        "password": _value(settings, f"{CONSUMER}/{HOST_SECRETS[CONSUMER][0].name}"),
+        "environment": environment,
+    }
+
+
+def _value(settings: Settings, reference: str) -> str:
+    """What the user gave, "" for nothing."""
+    given = settings.secrets.get(reference)
+    return given.get_secret_value() if given else ""
 
 
 def table(settings: Settings) -> dict[str, Any]:

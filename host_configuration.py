@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import backup_configuration
+import disk_configuration
 import door_configuration
 import monitor_configuration
 import render
@@ -35,6 +36,7 @@ UNITS = (
     ("mediastack-shutdown.service", "service"),
     ("mediastack-keeper.service", "service"),
     ("mediastack-notify.path", "path"),
+    ("mediastack-disk-guard.service", "service"),
     ("mediastack-doctor.timer", "timer"),
     ("mediastack-drift.timer", "timer"),
     ("mediastack-update.timer", "timer"),
@@ -202,6 +204,7 @@ def service_entry(
         "attached": attached(settings, service, bind_address),
         "health": service.health is not None,
         "config": f"{settings.storage.config}/{service.name}" if has_state else "",
+        "config_path": service.config_path,
         "databases": list(service.databases),
         "state_exclude": list(service.state_exclude),
         "backup": service.backup,
@@ -277,6 +280,7 @@ def build(
         "monitor": monitor_configuration.table(settings, STATE),
         "updates": update_configuration.table(settings, STATE),
         "backup": backup_configuration.table(settings),
+        "disk": disk_configuration.table(settings),
         "notify": notify_entry(settings),
         "limits": {
             "lock_wait_seconds": settings.limits.lock_wait_seconds,

@@ -177,8 +177,9 @@ def programs(
     yield file(ENTRY_POINT, WRAPPER, "0755")
     manage = (FILES / "stack-manage.sh").read_text(encoding="utf-8")
     yield file(f"{PROGRAM}/bin/stack-manage.sh", manage, "0755")
-    words = (FILES / "stack-manage.words.sh").read_text(encoding="utf-8")
-    yield file(f"{PROGRAM}/bin/stack-manage.words.sh", words)
+    for part in ("stacks", "words"):
+        text = (FILES / f"stack-manage.{part}.sh").read_text(encoding="utf-8")
+        yield file(f"{PROGRAM}/bin/stack-manage.{part}.sh", text)
     yield link("/usr/local/sbin/stack-manage.sh", f"{PROGRAM}/bin/stack-manage.sh")
     yield directory("/etc/bash_completion.d", "0755", keep=True)
     completion = (FILES / "stack-manage.completion.bash").read_text(encoding="utf-8")

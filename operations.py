@@ -136,6 +136,33 @@ def _secrets(path: str, wanted: Wanted, question: Question) -> Commands:
     yield StringCommand(path, "secrets-apply", _stdin=sealed)
 
 
+def rebuild(name: str, path: str, wanted: Wanted) -> None:
+    """Fill a bare host from a backup; the repository's secrets travel over stdin only."""
+    asked = {"config": wanted.specification["config"]}
+    question = survey.announce(Question("rebuild --check", asked, path))
+    _rebuild(name=name, path=path, wanted=wanted, question=question)
+
+
+@operation()
+def _rebuild(path: str, wanted: Wanted, question: Question) -> Commands:
+    """
+    + path: the host programs' entry point
+    + wanted: {"config", "repository", "password", "environment", "host", "snapshot", "older"}
+    """
+    answer = survey.ask(question)
+    if answer is None:
+        absent = {"path": "rebuild", "problem": "the host programs are not installed yet"}
+        answer = {"due": [absent], "note": ""}
+    if answer["note"]:
+        logger.info(f"{host.print_prefix}  {answer['note']}")
+    if not answer["due"]:
+        host.noop("there is a house on this host")
+        return
+    report(answer["due"])
+    sealed = Sealed([json.dumps(wanted.specification)])
+    yield StringCommand(path, "rebuild", _stdin=sealed)
+
+
 def stacks(name: str, path: str, wanted: Wanted) -> None:
     """Containers as described: act only on a difference, then wait for health."""
     question = survey.announce(Question("observe --config -", wanted.specification["config"], path))

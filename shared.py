@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent / "files"))
 
-from mediastack import plan, probes, quiet_hours, wireguard_key  # noqa: E402
+from mediastack import disk_space, plan, probes, quiet_hours, wireguard_key  # noqa: E402
 
-__all__ = ["plan", "probes", "quiet_hours", "wireguard_key"]
+__all__ = ["disk_space", "plan", "probes", "quiet_hours", "wireguard_key"]

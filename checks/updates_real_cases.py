@@ -8,6 +8,7 @@ without another machine (a full disk, memory limits, a reboot in the gate) is si
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -89,6 +90,8 @@ def _made(name: str, ends: str, options: dict[str, Any]) -> Real:
 
 RESTART_DOCKER = "sleep 1; systemctl restart docker"
 PRUNE = "docker image prune --force >/dev/null"
+# As images spell it; the boxes are of this machine's.
+HERE = {"aarch64": "arm64"}.get(platform.machine(), "amd64")
 PORT_CLASH = "import socket; s = socket.socket(); s.bind(('0.0.0.0', 1)); s.bind(('0.0.0.0', 1))"
 
 ALL = (
@@ -122,6 +125,12 @@ ALL = (
     bad("fills-its-config-with-junk", damage="junk", schema=1, exit_code="1"),
     bad("ignores-sigterm", schema=1, health="sick", ignore_sigterm="true"),
     bad("restarts-for-ever", exit_after_seconds="1", exit_code="0"),
+    bad("migrates-then-never-answers", schema=1, health="hang"),
+    bad("migrates-then-flaps", schema=1, flap_seconds="2"),
+    bad("migrates-then-is-killed", schema=1, exit_after_seconds="2", exit_code="137"),
+    bad("migrates-twice-then-crashes", schema=2, exit_code="1"),
+    bad("makes-its-config-unreadable-and-hangs", damage="unreadable", health="hang"),
+    bad("fills-its-config-with-junk-and-crashes", damage="junk", exit_code="1"),
     bad("pruned-during-its-trial", schema=1, health="sick", meanwhile=PRUNE),
     bad("docker-restarted-during-its-trial", schema=1, health="sick", meanwhile=RESTART_DOCKER),
     later("registry-500", registry="500", default=True),
@@ -140,4 +149,34 @@ ALL = (
     good("slow-registry", registry="slow"),
     good("docker-restarts-in-the-gate", meanwhile=RESTART_DOCKER),
     good("pruned-in-the-gate", meanwhile=PRUNE),
+    good("starts-in-3-s", start_delay_seconds="3"),
+    good("starts-in-6-s", start_delay_seconds="6"),
+    good("starts-in-3-s-and-migrates", start_delay_seconds="3", schema=1, migrate_seconds="2"),
+    good("starts-in-5-s-and-restarts", start_delay_seconds="2", restarts="1"),
+    good("starts-slowly-and-answers-slowly", start_delay_seconds="3", delay_seconds="1"),
+    good("starts-slowly-and-stops-slowly", start_delay_seconds="4", ignore_sigterm="true"),
+    good("migrates-at-once", schema=1),
+    good("migrates-for-1-s", schema=1, migrate_seconds="1"),
+    good("migrates-for-3-s", schema=1, migrate_seconds="3"),
+    good("migrates-for-6-s", schema=1, migrate_seconds="6"),
+    good("migrates-two-schemas", schema=2, migrate_seconds="1"),
+    good("migrates-three-schemas", schema=3),
+    good("migrates-and-answers-slowly", schema=1, delay_seconds="1"),
+    good("migrates-and-stops-slowly", schema=1, ignore_sigterm="true"),
+    good("migrates-then-restarts-twice", schema=1, restarts="2"),
+    good("migrates-while-docker-restarts", schema=1, migrate_seconds="3",
+         meanwhile=RESTART_DOCKER),
+    good("migrates-while-pruned", schema=1, migrate_seconds="3", meanwhile=PRUNE),
+    good("sick-for-3-s", sick_seconds="3"),
+    good("sick-for-5-s", sick_seconds="5"),
+    good("sick-then-migrated", sick_seconds="3", schema=1),
+    good("sick-and-answers-slowly", sick_seconds="4", delay_seconds="1"),
+    good("restarts-once", restarts="1"),
+    good("restarts-once-and-answers-slowly", restarts="1", delay_seconds="1"),
+    good("restarts-once-and-stops-slowly", restarts="1", ignore_sigterm="true"),
+    good("answers-in-2-s", delay_seconds="2"),
+    good("of-an-index", index_for=HERE),
+    good("slow-registry-and-migrates", registry="slow", schema=1),
+    good("slow-registry-and-starts-slowly", registry="slow", start_delay_seconds="4"),
+    good("slow-registry-and-pruned", registry="slow", meanwhile=PRUNE),
 )  # fmt: skip

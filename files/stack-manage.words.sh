@@ -18,6 +18,10 @@ complete_words() {
     update) (($# > 1)) || every_service; printf '%s\n' --dry-run --major ;;
     rollback) if (($# > 1)); then echo --yes; else every_service; fi ;;
     pause-updates) (($# > 1)) || printf '%s\n' --hours --off ;;
+    backup) (($# > 1)) || printf '%s\n' list check prune export ;;
+    restore) printf '%s\n' --snapshot --target --service --dry-run --yes --images ;;
+    recovery-kit) echo --confirm ;;
+    adopt) printf '%s\n' --from --container --directory --service --dry-run --yes ;;
     uninstall) printf '%s\n' --purge --dry-run --yes ;;
     help) (($# > 1)) || printf '%s\n' "${STACK_VERBS[@]}" "${HOST_VERBS[@]}" ;;
     *)

@@ -175,6 +175,17 @@ backup = {
     "rebuild_from": "",
 }
 
+disk = {
+    # Tell when a disk has less than this free; "10% or 50 GiB" is the less of the two.
+    "warn": "10% or 50 GiB",
+    # Pause qBittorrent's downloads when less is free for the media or the apps' state.
+    "pause": "4% or 20 GiB",
+    # Let them go on when so much is free again.
+    "resume": "6% or 30 GiB",
+    # False: only tell; qBittorrent then fills the disk.
+    "pause_downloads": True,
+}
+
 # Changes to services, [services.<name>] each: `enabled = false` removes one, also from the host.
 # A new name adds a service of your own; it needs image, tag, stack and zone.
 services: dict[str, dict[str, object]] = {}

@@ -28,12 +28,14 @@ def derive(repository: str, tag: str, new_tag: str, change: Callable[[Document],
 
     Return the digest of the new manifest. Raise SandboxError.
     """
-    manifest = _document(f"{repository}/manifests/{tag}")
-    config = _document(f"{repository}/blobs/{manifest['config']['digest']}")
-    change(config)
-    content = json.dumps(config).encode()
-    manifest["config"] |= {"digest": _upload(repository, content), "size": len(content)}
-    return _serve(repository, new_tag, manifest)
+    return _serve(repository, new_tag, _derived(repository, tag, change))
+
+
+def derive_without_tag(repository: str, tag: str, change: Callable[[Document], None]) -> str:
+    """The same, but to be had by its digest alone: nobody else comes across it. Return that."""
+    manifest = _derived(repository, tag, change)
+    reference = f"sha256:{hashlib.sha256(json.dumps(manifest).encode()).hexdigest()}"
+    return _serve(repository, reference, manifest)
 
 
 def derive_index(repository: str, tag: str, new_tag: str, architecture: str) -> str:
@@ -57,6 +59,15 @@ def with_environment(values: Mapping[str, str]) -> Callable[[Document], None]:
         config["config"]["Env"] = [*before, *(f"{name}={value}" for name, value in values.items())]
 
     return change
+
+
+def _derived(repository: str, tag: str, change: Callable[[Document], None]) -> Document:
+    manifest = _document(f"{repository}/manifests/{tag}")
+    config = _document(f"{repository}/blobs/{manifest['config']['digest']}")
+    change(config)
+    content = json.dumps(config).encode()
+    manifest["config"] |= {"digest": _upload(repository, content), "size": len(content)}
+    return manifest
 
 
 def _serve(repository: str, tag: str, manifest: Document) -> str:

@@ -22,6 +22,8 @@ from pydantic import BaseModel, ValidationError
 from service import Secret, Service
 from settings import (
     checks,
+    checks_backup,
+    checks_disk,
     checks_gluetun,
     checks_network,
     checks_updates,
@@ -57,6 +59,8 @@ CHECKS = (
     *checks_vpn.CHECKS,
     *checks_gluetun.CHECKS,
     *checks_updates.CHECKS,
+    *checks_backup.CHECKS,
+    *checks_disk.CHECKS,
 )
 
 

@@ -34,7 +34,8 @@ from settings.values import (
     subnet,
     timezone,
 )
-from settings.values_backup import remote_name, repository, time_of_day
+from settings.values_backup import remote_name, restic_repository, time_of_day
+from settings.values_disk import space
 from settings.values_monitor import metrics_port, restart_owner
 from settings.values_updates import window
 
@@ -160,7 +161,7 @@ class Updates(Strict):
 class Remote(Strict):
     """A restic repository on another machine; it may be named by its secret environment."""
 
-    repository: Annotated[str, AfterValidator(repository)] = ""
+    repository: Annotated[str, AfterValidator(restic_repository)] = ""
     append_only: bool = False
 
 
@@ -176,7 +177,16 @@ class Backup(Strict):
     keep_monthly: Annotated[int, Field(ge=0, le=240)]
     check_percent: Annotated[int, Field(ge=1, le=100)]
     drill: bool
-    rebuild_from: Annotated[str, AfterValidator(repository)]
+    rebuild_from: Annotated[str, AfterValidator(restic_repository)]
+
+
+class Disk(Strict):
+    """How much room is kept free on the disks, and what is done about it."""
+
+    warn: Annotated[str, AfterValidator(space)]
+    pause: Annotated[str, AfterValidator(space)]
+    resume: Annotated[str, AfterValidator(space)]
+    pause_downloads: bool
 
 
 class Settings(Strict):
@@ -193,6 +203,7 @@ class Settings(Strict):
     monitor: Monitor
     updates: Updates
     backup: Backup
+    disk: Disk
     services: dict[str, Service]
     """The catalog with the user's changes and their own services; disabled ones included."""
     secrets: dict[str, SecretStr] = Field(repr=False)
@@ -211,6 +222,7 @@ SECTIONS: dict[str, type[Strict]] = {
     "monitor": Monitor,
     "updates": Updates,
     "backup": Backup,
+    "disk": Disk,
 }
 
 Table = TypeVar("Table", bound=BaseModel)

@@ -145,6 +145,10 @@ def _name(name: str) -> str:
 
 def _unknown(consumer: str, name: str, known: list[str], file: str) -> Problem:
     path = f"{_name(consumer)}.{_name(name)}"
+    remote = name.removesuffix("_environment")
+    if consumer == "backup" and remote != name and PRINTABLE_NAME.match(name):
+        wrong = f"is for a remote {remote} that is not there"
+        return Problem(path, wrong, f"write [backup.remotes.{remote}], or delete it", file)
     guess = nearest(f"{consumer}/{name}", known).replace("/", ".")
     choices = ", ".join(reference.replace("/", ".") for reference in known)
     fix = f"did you mean {guess}?" if guess else f"delete it; known are {choices}"

@@ -32,7 +32,7 @@ def remote_name(value: str) -> str:
     return value
 
 
-def repository(value: str) -> str:
+def restic_repository(value: str) -> str:
     """Return where a repository is, as restic spells it; "" for none."""
     if not value:
         return value

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from pyinfra import host
 from pyinfra.api import deploy
 
+import backup_configuration
 import door_configuration
 import monitor_configuration
 import operations
@@ -14,6 +16,7 @@ from host_configuration import HELPER_UNITS, PROGRAM
 from layout import ENTRY_POINT, HOST_LOCK, Entry
 from operations import Wanted
 from settings import Settings
+from tasks import preflight
 
 
 @deploy("Programs")
@@ -28,6 +31,28 @@ def environment() -> None:
                 "wheels": f"{PROGRAM}/wheels",
                 "lock": f"{PROGRAM}/requirements.lock",
                 "lock_hash": hashlib.sha256(HOST_LOCK.read_bytes()).hexdigest(),
+            }
+        ),
+    )
+
+
+@deploy("Programs")
+def rebuild(settings: Settings, config: dict[str, Any]) -> None:
+    """A bare host is filled from a backup, before anything makes secrets or starts."""
+    order = backup_configuration.rebuild_order(settings)
+    if not order:
+        return
+    operations.rebuild(
+        name="Rebuild from a backup",
+        path=ENTRY_POINT,
+        wanted=Wanted(
+            {
+                **order,
+                "config": config,
+                # Where a repository holds backups of several hosts, or not the newest is wanted.
+                "host": str(host.data.get("rebuild_host") or ""),
+                "snapshot": str(host.data.get("rebuild_snapshot") or ""),
+                "older": preflight.may_be_older(),
             }
         ),
     )

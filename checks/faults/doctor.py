@@ -23,6 +23,7 @@ SAME = {
     "host.account": ("account",),
     "host.monitor": ("account", "socket", "file"),
     "host.door": ("account", "file", "door"),
+    "host.disk_guard": ("disk-guard",),
     "host.unit": ("unit", "release"),
     "host.helpers": ("unit",),
     "host.docker_configuration": ("docker-settings", "engine", "docker"),

@@ -18,6 +18,7 @@ UNITS_LEFT_ALONE = (
     *(door_configuration.SOCKET, door_configuration.SERVICE),
     *("mediastack-shutdown.service", "docker.service"),
 )
+RUNTIME = "/run/mediastack"
 NEVER = "printf '[Timer]\\nOnCalendar=\\nOnCalendar=2001-01-01\\n'"
 
 
@@ -39,6 +40,7 @@ def faults(expected: Expected) -> Iterator[Fault]:
     yield Fault("account gone", str(uid), *edited("/etc/passwd", gone), (("host.account", ""),))
     yield from of_monitor(expected)
     yield from of_door(expected)
+    yield from of_disk_guard(expected)
     off = f"""sed -i 's/"live-restore": true/"live-restore": false/' {DAEMON}"""
     plant, undo = edited(DAEMON, f"{off}; systemctl reload docker")
     yield Fault("Docker's settings", DAEMON, plant, f"{undo}; systemctl reload docker",
@@ -114,6 +116,14 @@ def of_door(expected: Expected) -> Iterator[Fault]:
         f"setsid sh -c '{listen}' </dev/null >/dev/null 2>&1 & echo $! >/run/smoke-door; sleep 1",
         "kill $(cat /run/smoke-door)", seen,
     )  # fmt: skip
+
+
+def of_disk_guard(expected: Expected) -> Iterator[Fault]:
+    """The disk guard hangs: its unit is active, and nobody looks."""
+    unit, report = "mediastack-disk-guard.service", f"{RUNTIME}/disk_guard.json"
+    freeze, back = f"systemctl kill --signal STOP {unit}", f"systemctl kill --signal CONT {unit}"
+    undo, seen = f"{back}; systemctl restart {unit}; sleep 2", (("host.disk_guard", ""),)
+    yield Fault("disk guard hangs", report, f"{freeze}; rm {report}", undo, seen)
 
 
 def of_data(expected: Expected) -> Iterator[Fault]:

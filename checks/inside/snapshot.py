@@ -26,10 +26,11 @@ TREES: "dict[str, int | None]" = {
     "/data": 3,
 }
 UNIT_PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,NRestarts"
-# Written at every pass of a daemon, whatever a deploy does.
+# Written in a daemon's own time, whatever a deploy does.
 LIVING = (
     *("/var/lib/mediastack/monitor/monitor.json", "/run/mediastack/keeper.json"),
     *("/var/lib/mediastack/updater/asked.json", "/run/mediastack/stack.lock"),
+    *("/var/lib/mediastack/portsync.json", "/run/mediastack/portsync.json"),
 )
 # A timer starts it every ten minutes: whether it runs at this very moment says nothing.
 COMING_AND_GOING = "Id=mediastack-update.service"

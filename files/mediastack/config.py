@@ -22,7 +22,7 @@ DEFAULT_FILE = "/etc/mediastack/mediastack.toml"
 SCHEMA = 1
 TABLES = (
     *("host", "paths", "network", "notify", "limits", "stacks", "services", "vpn"),
-    *("monitor", "updates", "backup"),
+    *("monitor", "updates", "backup", "disk"),
 )
 LISTS = ("secrets", "secret_files", "units", "files")
 DEFAULT_PATHS = {

@@ -19,6 +19,7 @@ from mediastack import (
     doctor_checks_containers,
     doctor_checks_files,
     doctor_checks_host,
+    doctor_disk,
     doctor_door,
     doctor_doors,
     doctor_facts,
@@ -44,6 +45,7 @@ CHECKS: tuple[Check, ...] = (
     *doctor_updates.CHECKS,
     *doctor_backup.CHECKS,
     *doctor_door.CHECKS,
+    *doctor_disk.CHECKS,
 )
 NOTIFY_LIMIT = 12
 

@@ -21,6 +21,7 @@ from typing import Any
 from mediastack import (
     clock,
     doctor_backup,
+    doctor_disk,
     doctor_door,
     doctor_doors,
     doctor_machine,
@@ -82,6 +83,7 @@ def gather(
         updates=doctor_updates.gather(config),
         backup=doctor_backup.gather(config, now()),
         door=doctor_door.gather(config, run, proc),
+        disk_guard=doctor_disk.gather(config),
         wrong_secrets={},
         made={},
         doors={},

@@ -11,12 +11,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from mediastack import atomic, clock, ledger, notify, portsync_look
+from mediastack import atomic, clock, ledger, notify, portsync_look, torrent_tries
 from mediastack.gluetun_client import Gluetun
 from mediastack.portsync_step import Action, State
 from mediastack.qbittorrent_client import QBittorrent
 
 ACTOR = "portsync"
+STATE = "portsync.json"
 SUBJECT = "qbittorrent"
 PUBLISH_SECONDS = 60.0
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -34,14 +35,18 @@ class Host:
         self.now = boot_seconds
         self.forwarded = self._gluetun.port
         self.preferences = self._client.preferences
-        self.login = self._client.login
         self.change = self._client.change
         self.facts = watch.facts
+        self._paths = config["paths"]
         self._state_file = state_file(config["paths"])
         self._report_file = report_file(config["paths"])
         self._shown: dict[str, Any] = {}
         self._shown_at = 0.0
         self._since = clock.timestamp()
+
+    def login(self) -> str:
+        """One try, if all programs of ours together have one left."""
+        return torrent_tries.attempt(self._paths, STATE, self._client.login)
 
     def tell(self, action: Action) -> None:
         """Into the spool, or into the ledger."""
@@ -88,7 +93,7 @@ def boot() -> str:
 
 def state_file(paths: Mapping[str, str]) -> str:
     """Return where the state of the last round is kept."""
-    return os.path.join(paths["state"], "portsync.json")
+    return os.path.join(paths["state"], STATE)
 
 
 def report_file(paths: Mapping[str, str]) -> str:

@@ -98,6 +98,8 @@ class QBittorrent:
         path: str,
         form: dict[str, str] | None = None,
         timeout_seconds: float = http_client.TIMEOUT_SECONDS,
+        *,
+        maximum_bytes: int = http_client.MAXIMUM_BYTES,
     ) -> Answer:
         headers = {}
         if self._cookies:
@@ -113,6 +115,7 @@ class QBittorrent:
                 headers=headers,
                 body=None if form is None else urlencode(form).encode(),
                 timeout_seconds=timeout_seconds,
+                maximum_bytes=maximum_bytes,
             )
         except NoAnswer as error:
             raise TorrentError(f"its web API does not answer ({error})") from error

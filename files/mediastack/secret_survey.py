@@ -11,6 +11,7 @@ import re
 from typing import Any, NamedTuple
 
 from mediastack import rotated, secret_files, secret_filters
+from mediastack.restore import rebuild_state
 from mediastack.secret_files import DIRECTORY_MODE, SecretError
 
 SECRET_MODE = 0o400
@@ -68,6 +69,9 @@ def survey(
         {},
         settings,
     )
+    if begun := _half_rebuilt(settings):
+        # Secrets made now would not fit the state that is on its way.
+        return [begun]
     if odd := [name for name in specs if not NAME.fullmatch(name)]:
         raise SecretError(f"mediastack.toml: secret {odd[0]!r} is not service/name")
     findings = [found for path in _directories(house) for found in _directory(path)]
@@ -84,6 +88,15 @@ def survey(
     for file in house.files:
         findings += _filled(house, file)
     return findings
+
+
+def _half_rebuilt(settings: dict[str, Any]) -> Finding | None:
+    try:
+        why = rebuild_state.refusal(settings)
+    except rebuild_state.RebuildError as error:
+        raise SecretError(str(error)) from error
+    owner = (os.geteuid(), os.getegid(), SECRET_MODE)
+    return Finding("this host", why, "refuse", *owner) if why else None
 
 
 def _directories(house: House) -> list[str]:

@@ -19,6 +19,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mediastack import compose, config, lock, uninstall_plan
+from mediastack.adopt.house import DIRECTORY as ADOPTING
+from mediastack.backup import contents, restic
+from mediastack.restore.places import DIRECTORY as RESTORING
+from mediastack.restore.rebuild_state import NAME as REBUILDING
 from mediastack.uninstall_plan import Step
 from mediastack.updater import copies
 from mediastack.updater.images import KEEP
@@ -96,11 +100,7 @@ def look(settings: Mapping[str, Any]) -> dict[str, Any]:
             | {str(one["image"]) for one in locked.values()}
             | {f"{one['Repository']}:{one['Tag']}" for one in _objects("image", "ls", f"{KEEP}/*")}
         ),
-        "updates": [
-            path
-            for path in (copies.root(settings), os.path.join(paths["state"], "updater"))
-            if os.path.isdir(path)
-        ],
+        "scratch": [path for path in _scratch(settings) if os.path.isdir(path)],
         "record": {path: made for path, made in record.items() if os.path.lexists(path)},
         "before": before,
         "media": any(files for _, _, files in os.walk(paths["data"]) if _not_only_ours(files)),
@@ -200,6 +200,17 @@ def _text(*command: str) -> str:
 def _objects(*command: str) -> list[dict[str, Any]]:
     lines = _text("docker", *command, "--format", "{{json .}}").splitlines()
     return [json.loads(line) for line in lines]
+
+
+def _scratch(settings: Mapping[str, Any]) -> list[str]:
+    """Directories that our programs work in: each makes its own anew."""
+    paths = settings["paths"]
+    found = [copies.root(settings), contents.top(settings), f"{paths['config']}/{ADOPTING}"]
+    found += [os.path.join(paths["state"], "updater"), os.path.dirname(restic.CACHE)]
+    # What a restore under way has put aside may be all there is of an app's state.
+    if not os.path.lexists(f"{paths['state']}/restore.json"):
+        found += [f"{paths['config']}/{name}" for name in (RESTORING, REBUILDING)]
+    return found
 
 
 def _json(path: str) -> dict[str, Any]:

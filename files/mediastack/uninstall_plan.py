@@ -46,7 +46,7 @@ def plan(seen: Mapping[str, Any], *, purge: bool) -> Plan:
     steps += _daemon(seen, stays)
     steps += _packages(seen, stays)
     steps += _state(seen, stays, purge)
-    steps += _updates(seen)
+    steps += _scratch(seen)
     steps += _programs(seen)
     steps += _account(seen, stays, purge)
     return Plan(steps, stays)
@@ -186,10 +186,10 @@ def _state(seen: Mapping[str, Any], stays: list[tuple[str, str]], purge: bool) -
         stays.append((paths["state"], "history and the digests of images that ran"))
 
 
-def _updates(seen: Mapping[str, Any]) -> Iterator[Step]:
+def _scratch(seen: Mapping[str, Any]) -> Iterator[Step]:
     """Copies of configs and what goes with them are ours; a later deploy begins anew."""
-    for path in seen["updates"]:
-        yield Step("copies of the apps' state from before updates", "tree", path)
+    for path in seen["scratch"]:
+        yield Step("copies of the apps' state that our programs made", "tree", path)
 
 
 def _programs(seen: Mapping[str, Any]) -> Iterator[Step]:

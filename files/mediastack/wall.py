@@ -108,11 +108,17 @@ def ask(config: dict[str, Any] | None) -> wall_state.Seen | None:
 
 
 def take(answer: Future[Any], keep: Callable[[Any], bool]) -> bool:
-    """Hand what a thread found to the keeper; return whether it is something new."""
+    """Hand what a thread found to the keeper; return whether it is something new.
+
+    Raise SystemExit when our own modules are not all there: this process began in the middle of a
+    deploy, and would not find them later either. The next one does, and the rules stay meanwhile.
+    """
     if not answer.done():
         return False
     try:
         found = answer.result()
+    except ImportError as error:
+        sys.exit(f"mediastack wall: the programs are not whole: {error}")
     except Exception as error:  # the loop must outlive whatever Docker answers
         print(f"mediastack wall: asking Docker or reading a list: {error!r}", file=sys.stderr)
         return False

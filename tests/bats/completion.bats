@@ -30,6 +30,11 @@ rotate
 update
 rollback
 pause-updates
+backup
+restore
+restore-drill
+recovery-kit
+adopt
 version
 notify-test
 uninstall
@@ -56,6 +61,14 @@ exec"
   manage --complete resume
   assert_status 0
   assert_output ""
+}
+
+@test "after backup comes what it does beside backing up" {
+  manage --complete backup
+  assert_output "list
+check
+prune
+export"
 }
 
 @test "after update and rollback come the services, then the options" {

@@ -1,5 +1,5 @@
 # stack-manage.sh status|doctor|drift|leaktest|monitor|cascade|resume|history|rotate|update|
-# rollback|pause-updates|version|notify-test|uninstall
+# rollback|pause-updates|backup|restore|restore-drill|recovery-kit|adopt|version|notify-test|uninstall
 load helper
 
 @test "status, doctor, drift, version and notify-test are handed on" {
@@ -41,6 +41,16 @@ mediastack <leaktest> <--json>"
   assert_calls "mediastack <rotate> <wireguard> <--from> </root/wg.conf>
 mediastack <rotate> <wireguard> <--back>
 mediastack <rotate> <wireguard>"
+}
+
+@test "backup, restore and their kin are handed on with all words, which they know best" {
+  manage backup export /root/all.tar.zst --snapshot 1a2b
+  manage restore --service sonarr --dry-run
+  FAKE_MEDIASTACK_EXIT=2 manage adopt --strange
+  assert_status 2
+  assert_calls "mediastack <backup> <export> </root/all.tar.zst> <--snapshot> <1a2b>
+mediastack <restore> <--service> <sonarr> <--dry-run>
+mediastack <adopt> <--strange>"
 }
 
 @test "update, rollback and pause-updates are handed on" {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,6 +32,12 @@ class Lanes(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
     """Called where the tests run in several processes (scripts/test)."""
     return Lanes(config, log)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """A run of forty minutes says at once what has failed."""
+    if report.failed:
+        print(f"\n{report.nodeid} failed:\n{report.longreprtext}", file=sys.stderr, flush=True)
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,7 @@ FAULTS = {
     "drift": ("silent-dry", "--dry does not name"),
     "upgrade": ("forgets-a-container", "upgrade-check does not name ntfy"),
     "portsync": ("trusts-its-memory", "the ports have differed for 5 s"),
+    "disk-guard": ("guard-stopped", "downloads were not paused"),
     "interrupt": ("in-place", "is half a file after"),
     "monitor-box": ("monitor-stopped", "is not in the namespace of gluetun"),
     "privilege": ("capability", "can read /etc/shadow"),
@@ -40,6 +41,7 @@ FAULTS = {
     "notify": ("unmasked", "is in a message or in the log"),
     "updates-crash": ("journal-after-act", "was made while the journal said"),
     "image-lock": ("ignores-the-lock", "a deploy changes containers /crate"),
+    "disaster": ("owners-kept", "uid is 1000 instead of 1500"),
     "leaks": ("wall-gone", "packets left beside the tunnel with Gluetun's wall open"),
 }
 

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from host_configuration import HELPER_UNITS
-from mediastack import doctor_door
+from mediastack import disk_space, doctor_door
 from tests.smoke.expect_files import DEPLOY
 from tests.smoke.expected import Expected
 
 Observed = dict[str, Any]
+GUARD = "mediastack-disk-guard.service"
+SILENT_SECONDS = 120
 # systemd's words for "never".
 NEVER = ("", "0", "infinity", "n/a")
 
@@ -54,6 +56,24 @@ def door(expected: Expected, observed: Observed) -> Iterator[str]:
             yield f"the door answers {found['answers'][question]} to {question}, not {wanted}"
     if table["wud"] and not observed["intent"].get("wud") and found["reach"]:
         yield f"What's Up Docker does not reach the door: {found['reach']}"
+
+
+def disk_guard(expected: Expected, observed: Observed) -> Iterator[str]:
+    """The disk guard looks, sees the disks that downloads can fill, and knows the settings."""
+    found = observed["disk_guard"]
+    report, paths = found["report"] or {}, expected.config["paths"]
+    if not report or not 0 <= found["age"] < SILENT_SECONDS:
+        yield f"the disk guard says nothing; fix: systemctl restart {GUARD}"
+        return
+    disks = {path: disk for disk in report["disks"] for path in disk["paths"]}
+    for path in (paths["data"], paths["config"]):
+        if path not in disks:
+            yield f"the disk guard does not see {path}; fix: mount it"
+            continue
+        for name in ("warn", "pause", "resume"):
+            wanted = disk_space.parse(expected.config["disk"][name]).of(disks[path]["total"])
+            if disks[path][name] != wanted:
+                yield f"the disk guard has another disk.{name} for {path}; {DEPLOY}"
 
 
 def fenced(name: str, found: Observed, places: tuple[tuple[str, str, str], ...]) -> Iterator[str]:

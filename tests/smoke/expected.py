@@ -176,6 +176,7 @@ def question(expected: Expected) -> dict[str, Any]:
         "lock": f"{config['paths']['runtime']}/stack.lock",
         "wall": list(doctor_wall.LIST),
         "monitor": config["monitor"],
+        "disk_guard": f"{config['paths']['runtime']}/disk_guard.json",
         "door": {
             "account": config["updates"]["account"],
             "directory": config["updates"]["inbox"],

@@ -163,6 +163,13 @@ def hardlink(data: str) -> str:
     return "" if same else f"{target} became a copy"
 
 
+def reported(path: str) -> "dict[str, Any]":
+    """What a program of ours last said, and how long ago: neither from a clock that may be set."""
+    report = parse(read(path))
+    since = time.clock_gettime(time.CLOCK_BOOTTIME) - float((report or {}).get("boot_seconds", 0))
+    return {"report": report, "age": since}
+
+
 def unfilled(program: str) -> "dict[str, str]":
     """{path: problem} of files with secrets in them that are not what their template makes of
     them: only the host knows both. Its own program says so; that one's content is checked too."""
@@ -196,6 +203,7 @@ def observe(spec: "dict[str, Any]") -> "dict[str, Any]":
             "monitor": pool.submit(fenced, spec["monitor"]),
             "group": pool.submit(run, "getent", "group", str(spec["gid"])),
             "door": pool.submit(fenced, spec["door"]),
+            "disk_guard": pool.submit(reported, spec["disk_guard"]),
         }
         urls = {url: pool.submit(web_answer, url) for url in spec["urls"]}
         slow["packet_filter"] = pool.submit(run, "iptables-save")

@@ -19,6 +19,10 @@ def test_door_of_the_updater_is_where_it_should_be_and_opens_to_nobody_without_a
     agree(check.door)
 
 
+def test_disk_guard_looks_and_knows_the_settings(agree):
+    agree(check.disk_guard)
+
+
 def test_unit_is_enabled_active_and_current(agree, unit):
     agree(check.unit, unit)
 

@@ -91,6 +91,11 @@ def emptied(name: str) -> Fault:
     return wall(plant)
 
 
+def guarded(*path: Any, value: Any) -> Fault:
+    """A fault: the disk guard says something else."""
+    return put("disk_guard", "report", *path, value=value)
+
+
 FAULTS: list[tuple[str, str, str, Fault]] = [
     # check, subject, words of the problem, fault
     ("unit", KEEPER, "masked", put("units", KEEPER, "LoadState", value="masked")),
@@ -128,6 +133,34 @@ FAULTS: list[tuple[str, str, str, Fault]] = [
             value={"service": "plex", "step": "restore", "seconds": 10_800.0},
         ),
     ),
+    ("disk-guard", "disk guard", "not said anything", put("disk_guard", "report", value={})),
+    ("disk-guard", "disk guard", "10 minutes", put("disk_guard", "silent_seconds", value=600.0)),
+    (
+        "disk-guard",
+        "disk guard",
+        "see /data",
+        guarded("unknown", value=["/data"]),
+    ),
+    ("room", "/data", "free", guarded("disks", 0, "warned", value=True)),
+    (
+        "room",
+        "/data",
+        "in all",
+        guarded("disks", 0, "resume", value=2**42),
+    ),
+    (
+        "downloads",
+        "qbittorrent",
+        "are paused",
+        guarded("phase", value="paused"),
+    ),
+    (
+        "downloads",
+        "qbittorrent",
+        "cannot be paused",
+        guarded("deaf", value=True),
+    ),
+    ("downloads", "qbittorrent", "3 stopped", guarded("stopped", value=3)),
     ("update", "pause", "for 20 days", put("updates", "paused_seconds", value=20 * 86_400.0)),
     ("package", "rsync", "is not there", put("updates", "tools", "rsync", value=False)),
     ("backup", "backup", "no target", put("backup", "targets", value={})),

@@ -55,6 +55,7 @@ def config() -> dict[str, Any]:
                 "outbound_subnets": [],
             },
             "limits": {},
+            "disk": {"warn": "50 GiB", "pause": "20 GiB", "resume": "30 GiB"},
             "monitor": {
                 "account": "mediastack-monitor",
                 "directory": "/var/lib/mediastack/monitor",
@@ -246,6 +247,30 @@ def facts() -> dict[str, Any]:
                 "directory": {"kind": "directory", "uid": 998, "mode": 0o750},
                 "socket": {"kind": "socket", "uid": 998, "mode": 0o600},
                 "paused": "",
+            },
+            "disk_guard": {
+                "report": {
+                    "schema": 1,
+                    "phase": "open",
+                    "stopped": 0,
+                    "deaf": False,
+                    "error": "",
+                    "unknown": [],
+                    "disks": [
+                        {
+                            "paths": ["/data"],
+                            "pauses": True,
+                            "free": 900 * 1024**3,
+                            "total": 2000 * 1024**3,
+                            "warn": 50 * 1024**3,
+                            "pause": 20 * 1024**3,
+                            "resume": 30 * 1024**3,
+                            "warned": False,
+                            "low": False,
+                        }
+                    ],
+                },
+                "silent_seconds": 12.0,
             },
             "updates": {
                 "inflight": None,

@@ -28,6 +28,7 @@ from tests.unit.smoke_faults import (
 NAME = "gluetun/wireguard_private_key"
 COPY = "/etc/mediastack/secrets/unpackerr/sonarr_api_key"
 FILLED = "/etc/mediastack/secrets/gluetun/config.toml"
+GUARDED = ("disk_guard", "report", "disks", 0)
 FAULTS = (
     Fault(F.managed_path, (COMPOSE,), setting(None, "files", COMPOSE), "absent"),
     Fault(F.managed_path, (COMPOSE,), setting("x", "files", COMPOSE, "sha256"), "changed"),
@@ -108,6 +109,10 @@ FAULTS = (
     Fault(H.door, (), setting(202, "door", "answers", "POST /hooks/wud"), "202"),
     Fault(H.door, (), setting("refused", "door", "answers", "GET /healthz"), "refused"),
     Fault(H.door, (), setting("timed out", "door", "reach"), "timed out"),
+    Fault(H.disk_guard, (), setting(None, "disk_guard", "report"), "says nothing"),
+    Fault(H.disk_guard, (), setting(500.0, "disk_guard", "age"), "says nothing"),
+    Fault(H.disk_guard, (), setting(["/data"], *GUARDED, "paths"), "see /srv/mediastack/config"),
+    Fault(H.disk_guard, (), setting(1, *GUARDED, "pause"), "another disk.pause"),
     Fault(H.unit, (KEEPER,), lambda o: o["units"].clear(), "unknown"),
     Fault(H.unit, (KEEPER,), setting("masked", "units", KEEPER, "LoadState"), "unmask"),
     Fault(H.unit, (KEEPER,), setting("not-found", "units", KEEPER, "LoadState"), "not-found"),

@@ -51,6 +51,20 @@ def observed(expected: Expected) -> dict[str, Any]:
             "answers": {"GET /healthz": 200, "POST /hooks/wud": 401},
             "reach": "",
         },
+        "disk_guard": {
+            "report": {
+                "disks": [
+                    {
+                        "paths": ["/data", "/srv/mediastack/config"],
+                        "total": 100 * 1024**3,
+                        "warn": 10 * 1024**3,
+                        "pause": 4 * 1024**3,
+                        "resume": 6 * 1024**3,
+                    }
+                ]
+            },
+            "age": 7.0,
+        },
         "units": {name: unit(name, config["release"]) for name in [*expected.units, *HELPER_UNITS]},
         "docker": {
             "ServerVersion": "26.1.5",

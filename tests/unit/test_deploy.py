@@ -35,7 +35,8 @@ def test_every_concern_stands_on_the_ones_before() -> None:
         ("base.files", "base.packages"),  # a new Docker starts with our daemon.json in place
         ("base.packages", "docker.engine"),
         ("docker.engine", "docker.network"),
-        ("programs.environment", "programs.secrets"),
+        ("programs.environment", "programs.rebuild"),
+        ("programs.rebuild", "programs.secrets"),  # what is restored is not made anew
         ("programs.secrets", "stacks.run"),  # files that are mounted must be there
         ("docker.network", "stacks.run"),
         ("programs.environment", "stacks.run"),

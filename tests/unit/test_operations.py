@@ -251,3 +251,45 @@ def test_any_remote_program_converges_the_same_way(tmp_path: Path) -> None:
     absent = Wanted({"user": "nobody-has-this", "group": "x", "uid": 54321, "gid": 54321})
     seen = run(operations.converge, name="Account", module="account", wanted=absent, dry=True)
     assert seen.predicted == 1
+
+
+def restored(path: Path, **how: Any) -> Run:
+    specification = {"config": {"secrets": []}, "repository": "/r", "password": SECRET}
+    return run(
+        operations.rebuild,
+        name="Rebuild from a backup",
+        path=str(path),
+        wanted=Wanted(specification),
+        **how,
+    )
+
+
+def test_a_bare_host_is_rebuilt_with_the_password_over_stdin_alone(
+    tmp_path: Path,
+    programs: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    due = {"due": [{"path": "this host", "problem": "is bare"}], "note": ""}
+    (tmp_path / "answer-rebuild").write_text(json.dumps(due))
+    seen = restored(programs)
+    assert (seen.predicted, seen.changed) == (1, 1)
+    assert json.loads((tmp_path / "stdin-rebuild").read_text())["password"] == SECRET
+    assert SECRET not in "".join(command for command, _ in seen.sent)
+    # The question, which is asked more often, does without it.
+    assert SECRET not in "".join(stdin for _, stdin in seen.facts())
+    shown = capfd.readouterr()
+    assert SECRET not in shown.out + shown.err + caplog.text
+
+
+def test_a_house_that_is_there_is_left_alone_and_that_is_said(
+    tmp_path: Path, programs: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "answer-rebuild").write_text('{"due": [], "note": "left aside"}')
+    seen = restored(programs)
+    assert (seen.predicted, seen.changed) == (0, 0)
+    assert "left aside" in caplog.text
+
+
+def test_a_rebuild_of_a_host_without_programs_is_predicted(tmp_path: Path) -> None:
+    assert restored(tmp_path / "absent", dry=True).predicted == 1

@@ -46,7 +46,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
             "host.timezon: is no setting; fix: did you mean host.timezone?",
         ),
         ({"hots": {}}, "hots: is no setting; fix: did you mean hosts?"),
-        ({"xyzzy": 1}, "xyzzy: is no setting; fix: delete it, or use one of: docker, host"),
+        ({"xyzzy": 1}, "xyzzy: is no setting; fix: delete it, or use one of: backup, disk"),
         (
             {"host": {"tz": "UTC"}},
             "host.tz: was renamed to host.timezone; fix: write host.timezone",

@@ -45,6 +45,10 @@ BROKEN: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"storage": {"backups": "/srv/mediastack"}}, "storage.backups", "nested with storage.config"),
     ({"storage": {"data": "/srv/x", "backups": "/srv/x"}}, "storage.backups", "nested"),
+    # Room on the disks.
+    ({"disk": {"warn": "4% or 20 GiB"}}, "disk.warn", "nobody would be warned"),
+    ({"disk": {"resume": "6% or 20 GiB"}}, "disk.resume", "in turn"),
+    ({"disk": {"warn": "60 GiB"}}, "disk.warn", "depends on the disk"),
     # Ports of the host.
     ({"monitor": {"metrics_port": 8989}}, "monitor.metrics_port", "sonarr publishes"),
     ({"monitor": {"metrics_port": 32400}}, "monitor.metrics_port", "plex publishes"),

@@ -98,6 +98,12 @@ WRONG: list[tuple[str, Any, str]] = [
     ("monitor.reminder_seconds", 1, "at least 300"),
     ("monitor.disk_free_least", 5, "at most 0.5"),
     ("monitor.disk_free_least", "5 %", "like 0.05"),
+    ("disk.warn", "50", '"20 GiB"'),
+    ("disk.pause", "20 GB", '"20 GiB"'),
+    ("disk.pause", 20, "in quotes"),
+    ("disk.resume", "0%", "nothing at all"),
+    ("disk.warn", "95%", "more than a disk"),
+    ("disk.pause_downloads", "no", "true or false"),
     ("monitor.metrics_port", 80, "1024 to 65535"),
     ("monitor.metrics_port", 65536, "1024 to 65535"),
     ("monitor.metrics_port", True, "without quotes"),
@@ -127,6 +133,9 @@ RIGHT: list[tuple[str, Any]] = [
     ("notify.quiet_hours", "22:00-07:00"),
     ("notify.quiet_hours", "13:00-14:30"),
     ("notify.quiet_hours", ""),
+    ("disk.warn", "12.5% or 1 TiB"),
+    ("disk.resume", "7% or 40 GiB"),
+    ("disk.pause_downloads", False),
 ]
 
 

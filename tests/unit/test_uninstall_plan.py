@@ -49,7 +49,7 @@ def seen(**changes: Any) -> dict[str, Any]:
             "media": False,
             "installed": ["docker.io"],
             "account": "mediastack",
-            "updates": [],
+            "scratch": [],
             "programs": [
                 {
                     "account": "mediastack-monitor",
@@ -187,7 +187,7 @@ def test_a_person_reads_what_goes_and_what_stays_each_once() -> None:
 
 def test_copies_of_updates_are_ours_and_go_and_nothing_updates_meanwhile() -> None:
     copies = "/srv/mediastack/config/.mediastack-updates"
-    made = plan(seen(updates=[copies]), purge=False)
+    made = plan(seen(scratch=[copies]), purge=False)
     assert copies in removed(made)
     assert made.steps[0].command[:2] == ("systemctl", "stop")
     assert made.steps[0].subject == "mediastack-update.service"

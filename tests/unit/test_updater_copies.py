@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +88,38 @@ def test_a_copy_is_whole_only_after_the_service_has_ended(
     assert sorted(one.name for one in place.iterdir()) == ["logs.db", "settings.json"]
     assert Path(copies.root(config)).stat().st_mode & 0o777 == 0o700
     assert place.parent.stat().st_mode & 0o777 == 0o700
+
+
+def rewritten(path: Path, text: str) -> None:
+    """Written again at the same size and, as a file system's clock stands still, the same time."""
+    seen = path.stat()
+    path.write_text(text)
+    os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+
+
+def test_what_is_written_again_at_the_same_time_and_size_is_copied_again(
+    config: dict[str, Any],
+) -> None:
+    settings = seerr(config) / "settings.json"
+    copies.begin(config, TX)
+    rewritten(settings, "new")
+    copies.finish(config, TX, LIFE)
+    assert (Path(copies.path(config, TX)) / "settings.json").read_text() == "new"
+
+
+def test_nothing_of_a_killed_copy_is_believed(
+    config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = seerr(config) / "settings.json"
+    long_ago = time.time_ns() - 3600 * 10**9
+    os.utime(settings, ns=(long_ago, long_ago))
+    with monkeypatch.context() as patch:
+        patch.setattr(copies, "_doubt", lambda *_: None)
+        copies.begin(config, TX)
+    rewritten(settings, "new")
+    copies.begin(config, TX)
+    copies.finish(config, TX, LIFE)
+    assert (Path(copies.path(config, TX)) / "settings.json").read_text() == "new"
 
 
 def test_directories_that_are_no_state_are_left_out_and_excluded_files_are_not(

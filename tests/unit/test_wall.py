@@ -400,6 +400,15 @@ def test_answer_of_docker_that_nobody_expected_is_no_end(
     assert "asking Docker" in capsys.readouterr().err
 
 
+def test_a_process_begun_between_a_deploys_files_ends_for_one_that_finds_them_whole(
+    keeper: Keeper,
+) -> None:
+    half: Future[Any] = Future()
+    half.set_exception(ModuleNotFoundError("No module named 'docker'"))
+    with pytest.raises(SystemExit, match="not whole"):
+        wall.take(half, keeper.take)
+
+
 def test_docker_away_says_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none")
     assert wall.ask({"services": {"gluetun": {"owner": True}}, "stacks": {}}) is None

@@ -16,7 +16,8 @@ STAGE = "stage"
 MANIFEST = "manifest.json"
 # Of /var/lib/mediastack: what ran, what the user wants stopped, what happened, what is refused.
 STATE_FILES = (
-    *("images.lock", "intent.json", "updater/refused.json", "backup.json"),
+    *("images.lock", "intent.json", "updater/refused.json", "backup.json", "rotated.json"),
+    "disk_guard.json",
     *("ledger.jsonl", "ledger.jsonl.1", "ledger.jsonl.2", "ledger.jsonl.3", "ledger.jsonl.4"),
 )
 # What SQLite writes beside a database.

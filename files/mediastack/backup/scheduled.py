@@ -11,13 +11,14 @@ import importlib
 import time
 from typing import Any
 
-from mediastack import clock
+from mediastack import clock, lock
 from mediastack import config as configuration
 from mediastack.backup import care, due, kit, report, run, run_lock, settings, zone
 from mediastack.backup.restic import ResticError
 from mediastack.backup.run import problem
 from mediastack.docker_client import NotReachable
 from mediastack.docker_engine import Engine
+from mediastack.secret_files import SecretError
 
 
 def run_pass(config: dict[str, Any], docker: Engine) -> int:
@@ -48,13 +49,15 @@ def run_pass(config: dict[str, Any], docker: Engine) -> int:
 
 
 def _tidied(config: dict[str, Any], docker: Engine) -> int:
-    """Bring to its end what a killed restore or drill has left."""
+    """Bring to its end what a killed restore, adoption or drill has left."""
     try:
-        code = _module("restore.resume").finish(configuration.current, docker, _said)
+        code = int(_module("restore.resume").finish(configuration.current, docker, _said))
+        if _module("adopt.journal").entries():
+            code = max(code, int(_module("adopt.verb").resume(config, docker)))
         _module("backup.drill").sweep(config, docker)
-    except (NotReachable, OSError) as error:
-        return problem(f"what a restore or a drill has left: {error}")
-    return int(code)
+    except (NotReachable, lock.Busy, SecretError, OSError) as error:
+        return problem(f"what a restore, an adoption or a drill has left: {error}")
+    return code
 
 
 def _said(text: str) -> None:

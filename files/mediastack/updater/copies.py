@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -21,10 +22,16 @@ from mediastack.updater.house import Trouble
 
 DIRECTORY = ".mediastack-updates"
 MODE = 0o700
-COPY = ("rsync", "-aHAX", "--numeric-ids", "--delete")
+# Times are compared as they are: by default whole seconds count, and what is written again at the
+# same size within the second would be missed.
+COPY = ("rsync", "-aHAX", "--numeric-ids", "--delete", "--modify-window=-1")
 # Content decides, not size and time; and what a bad version has filled the disk with goes first.
 RESTORE = (*COPY, "--checksum", "--delete-before")
 VANISHED = 24
+# File systems' clocks lag behind by a tick: what was written about when it was copied beside the
+# running service gets this time in the copy, and is copied again in any case.
+CLOCK_SECONDS = 2.0
+NEVER = (0, 0)
 # Room that a copy must leave: the service has to go on writing.
 LEAST_FREE_BYTES = 256 * 1024**2
 SECONDS = 6 * 3600
@@ -48,13 +55,18 @@ def begin(config: Mapping[str, Any], tx: Mapping[str, Any]) -> None:
         return
     target, excluded = path(config, tx), excludes(config, tx["service"])
     try:
-        os.makedirs(target, mode=MODE, exist_ok=True)
+        if os.path.isdir(target):
+            # A killed one's: what of it is to be doubted nobody has written down.
+            shutil.rmtree(target)
+        os.makedirs(target, mode=MODE)
         for directory in (root(config), os.path.dirname(target)):
             os.chmod(directory, MODE)
         _require_room(source, target, excluded)
     except OSError as error:
         raise Trouble("passing", f"{error.filename}: {error.strerror}") from error
+    began = time.time()
     _rsync(COPY, source, target, excluded, fine=(0, VANISHED))
+    _doubt(target, began - CLOCK_SECONDS)
 
 
 def finish(config: Mapping[str, Any], tx: Mapping[str, Any], life: str) -> None:
@@ -176,6 +188,18 @@ def _bytes(top: str, apart: Iterable[str]) -> int:
                 seen.add(status.st_ino)
                 total += status.st_blocks * 512
     return total
+
+
+def _doubt(target: str, since: float) -> None:
+    """Give what was written since then a time that no file has. Raise Trouble."""
+    try:
+        for directory, _, names in os.walk(target):
+            for name in names:
+                path = os.path.join(directory, name)
+                if os.lstat(path).st_mtime > since:
+                    os.utime(path, ns=NEVER, follow_symlinks=False)
+    except OSError as error:
+        raise Trouble("passing", f"{error.filename}: {error.strerror}") from error
 
 
 def _rsync(

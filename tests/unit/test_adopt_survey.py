@@ -1,0 +1,296 @@
+"""adopt.survey, newer, tell and the verb's words: what would change, and what forbids it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import adopt_house as house
+import pytest
+from test_adopt_copy import everything
+
+from mediastack import observe, plan
+from mediastack.adopt import containers, copy, in_use, newer, survey, tell, verb
+from mediastack.adopt.house import DIRECTORY, Refusal, Source
+from mediastack.backup import run_lock
+from mediastack.updater import inflight
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setattr(copy, "LEAST_FREE_BYTES", 0)
+    monkeypatch.setattr(plan, "owner_is_up", lambda *_: True)
+    monkeypatch.setattr(in_use, "of", lambda paths, proc="/proc": set())
+    return house.furnish(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def docker(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> house.PaperDocker:
+    made = house.PaperDocker(config)
+
+    def seen(*_: Any, **__: Any) -> Any:
+        return {"containers": [{"service": name, "name": name, "status": state}
+                               for name, state in made.states.items()]}  # fmt: skip
+
+    monkeypatch.setattr(observe, "observe", seen)
+    return made
+
+
+@pytest.fixture
+def top(tmp_path: Path) -> Path:
+    return house.theirs(tmp_path)
+
+
+def source(top: Path, service: str, **changes: Any) -> Source:
+    mounts = {house.PLACES[service]: str(top / service), **changes.pop("mounts", {})}
+    return Source(service, str(top / service), house.a_container(service, mounts=mounts, **changes))
+
+
+def refused(config: dict[str, Any], docker: Any, *sources: Source) -> str:
+    with pytest.raises(Refusal) as raised:
+        survey.look(config, docker, sources)
+    return str(raised.value)
+
+
+def notes(config: dict[str, Any], docker: Any, one: Source) -> str:
+    return "\n".join(tell.notes(config, survey.look(config, docker, [one])[0]))
+
+
+def test_the_table_says_what_comes_from_where_and_what_changes(
+    config: dict[str, Any], docker: Any, top: Path
+) -> None:
+    house.a_database(Path(config["services"]["sonarr"]["config"], "sonarr.db"))
+    before = everything(top)
+    config["services"]["sonarr"] |= {"uid": 7, "gid": 8}
+    text = "\n".join(tell.table(config, survey.look(config, docker, [source(top, "sonarr")])))
+    assert everything(top) == before
+    assert "SERVICE  FROM" in text and f"sonarr: {top}/sonarr" in text
+    assert f"{os.getuid()}:{os.getgid()} -> 7:8" in text and "sonarr.db" in text
+    assert "Port: 8990 -> 8989" in text
+    assert "its API key becomes ours (secrets/sonarr/api_key), and bazarr, unpackerr get it" in text
+    assert "takes the place of what sonarr has here now" in text
+    assert "stays behind, as it can be made anew: logs, logs.db, MediaCover" in text
+    assert house.KEY not in text
+
+
+def test_paths_that_ours_does_not_have_are_told(
+    config: dict[str, Any], docker: Any, top: Path
+) -> None:
+    mounts = {"/tv": "/mnt/tv", "/etc/localtime": "/etc/localtime", "/data": "/mnt/data"}
+    said = notes(config, docker, source(top, "seerr", mounts=mounts))
+    assert "its /tv (/mnt/tv) is not in ours" in said
+    assert "/data (/mnt/data) is not in ours" in said and "localtime" not in said
+
+
+def test_theirs_that_runs_on_is_told_and_taken(
+    config: dict[str, Any], docker: Any, top: Path
+) -> None:
+    assert "docker stop seerr" in notes(config, docker, source(top, "seerr", running=True))
+
+
+def test_one_whose_files_belong_together_has_to_be_stopped(
+    config: dict[str, Any], docker: Any, top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = refused(config, docker, source(top, "qbittorrent", running=True))
+    assert "qbittorrent: qbittorrent runs" in said and "docker stop qbittorrent" in said
+    monkeypatch.setattr(in_use, "of", lambda paths, proc="/proc": {max(paths)})
+    said = refused(config, docker, Source("qbittorrent", str(top / "qbittorrent")))
+    assert "is open in some program" in said
+
+
+def test_the_same_port_matters_while_ours_does_not_have_it(
+    config: dict[str, Any], docker: Any, top: Path
+) -> None:
+    one = source(top, "sonarr", running=True, ports=frozenset({8989}))
+    survey.look(config, docker, [one])
+    docker.states["gluetun"] = "created"
+    assert "has port 8989 of this host" in refused(config, docker, one)
+    survey.look(config, docker, [source(top, "sonarr", running=True, ports=frozenset({8990}))])
+    survey.look(config, docker, [source(top, "sonarr", ports=frozenset({8989}))])
+
+
+def test_on_the_hosts_network_both_can_never_have_the_port(
+    config: dict[str, Any], docker: Any, top: Path
+) -> None:
+    config["services"]["seerr"]["zone"] = "host"
+    one = source(top, "seerr", running=True, host_network=True)
+    assert "docker stop seerr" in refused(config, docker, one)
+
+
+def test_without_gluetun_nothing_could_be_tried(
+    config: dict[str, Any], docker: Any, top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "owner_is_up", lambda *_: False)
+    said = refused(config, docker, source(top, "sonarr"), source(top, "bazarr"))
+    assert "sonarr, bazarr: in the network of gluetun, which is not well" in said
+    survey.look(config, docker, [source(top, "seerr")])
+
+
+def test_an_update_under_way_comes_first(
+    config: dict[str, Any], docker: Any, top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inflight, "in_work", lambda: {"seerr"})
+    assert "its update is under way" in refused(config, docker, source(top, "seerr"))
+
+
+def test_a_directory_that_is_none_of_theirs_is_refused(
+    config: dict[str, Any], docker: Any, top: Path
+) -> None:
+    def said(path: Any) -> str:
+        return refused(config, docker, Source("sonarr", str(path)))
+
+    assert "is no directory" in said(top / "absent")
+    assert "is no directory" in said(top / "sonarr" / "config.xml")
+    assert "no absolute path" in said("sonarr")
+    assert "is ours, or has ours in it" in said(config["services"]["sonarr"]["config"])
+    assert "is ours, or has ours in it" in said("/")
+    link = top / "link"
+    link.symlink_to(config["services"]["sonarr"]["config"])
+    assert "is ours, or has ours in it" in said(link)
+    assert f"did you mean {top}/sonarr?" in said(top)
+    assert "sonarr.db, config.xml is not there" in said(top / "seerr")
+    (top / "sonarr" / "sonarr.db").write_text("no database")
+    assert "sonarr.db is not there, or is something else" in said(top / "sonarr")
+
+
+def test_an_empty_directory_is_no_config(config: dict[str, Any], docker: Any, top: Path) -> None:
+    config["services"]["seerr"]["databases"] = []
+    (top / "empty").mkdir()
+    assert "is empty" in refused(config, docker, Source("seerr", str(top / "empty")))
+
+
+def test_one_directory_is_not_two_services(config: dict[str, Any], docker: Any, top: Path) -> None:
+    both = (Source("sonarr", str(top / "sonarr")), Source("seerr", f"{top}/sonarr/"))
+    assert "is sonarr's already" in refused(config, docker, *both)
+
+
+def test_no_room_is_said_before_anything_is_copied(
+    config: dict[str, Any], docker: Any, top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copy, "LEAST_FREE_BYTES", 1 << 60)
+    assert "MiB free" in refused(config, docker, source(top, "sonarr"))
+
+
+def test_everything_that_is_wrong_is_said_at_once(
+    config: dict[str, Any], docker: Any, top: Path
+) -> None:
+    (top / "bazarr" / "config" / "config.yaml").write_text("odd")
+    said = refused(config, docker, Source("sonarr", "/none"), source(top, "bazarr"))
+    assert "sonarr: /none is no directory" in said and "bazarr: config.yaml has no" in said
+
+
+def test_a_database_ahead_of_ours_is_newer(config: dict[str, Any], docker: Any, top: Path) -> None:
+    ours = Path(config["services"]["sonarr"]["config"], "sonarr.db")
+    house.a_database(ours, version=217)
+    for version, newer_one in ((216, False), (217, False), (218, True)):
+        connection = sqlite3.connect(top / "sonarr" / "sonarr.db")
+        connection.execute("UPDATE VersionInfo SET Version = ?", (version,))
+        connection.commit()
+        connection.close()
+        why = newer.problem(config, docker, source(top, "sonarr"), ["sonarr.db"])
+        assert bool(why) == newer_one
+    assert "VersionInfo 218, ours 217" in why and "stack-manage.sh update sonarr" in why
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "is_newer"),
+    [
+        ("4.0.21", "4.0.20", True),
+        ("4.0.20.2979-ls316", "4.0.20", False),
+        ("4.0.21.2979-ls316", "4.0.20", True),
+        ("v3.6.0", "3.5.9", True),
+        ("latest", "4.0.20", False),
+        ("4.0.19", "latest", False),
+        ("develop", "v1", False),
+        ("10.2.0", "9.9.9", True),
+    ],
+)
+def test_versions_are_compared_as_far_as_both_go(theirs: str, ours: str, is_newer: bool) -> None:
+    assert newer.is_later(theirs, ours) == is_newer
+
+
+def test_images_tell_where_databases_do_not(config: dict[str, Any], docker: Any, top: Path) -> None:
+    one = source(top, "seerr", image="x/seerr:4.1.0")
+    assert "version 4.1.0, ours 4.0.20" in newer.problem(config, docker, one, ["db/db.sqlite3"])
+    # What the image says of itself counts before its tag.
+    docker.labels[config["services"]["seerr"]["image"]] = {containers.VERSION: "4.2.0"}
+    assert newer.problem(config, docker, one, ["db/db.sqlite3"]) == ""
+
+
+def test_a_key_from_their_environment_is_taken(
+    config: dict[str, Any], docker: Any, top: Path
+) -> None:
+    one = source(top, "sonarr", environment={"SONARR__AUTH__APIKEY": "e" * 32})
+    made = survey.tailored(config, one, str(top / "sonarr"))
+    assert made["config.xml"].key == "e" * 32
+
+
+class Theirs(house.PaperDocker):
+    def __init__(self, config: dict[str, Any], top: Path) -> None:
+        super().__init__(config)
+        self.top = top
+
+    def all(self) -> list[dict[str, Any]]:
+        return [{
+            "Name": "/tv",
+            "Config": {"Image": "linuxserver/sonarr:latest", "Labels": {}, "Env": []},
+            "Mounts": [{"Type": "bind", "Source": str(self.top / "sonarr"),
+                        "Destination": "/config"}],
+            "State": {"Status": "exited"},
+        }]  # fmt: skip
+
+
+@pytest.fixture
+def theirs(
+    config: dict[str, Any], docker: Any, top: Path, monkeypatch: pytest.MonkeyPatch
+) -> Theirs:
+    made = Theirs(config, top)
+    monkeypatch.setattr(containers, "Theirs", lambda: made)
+    monkeypatch.setattr(verb.configuration, "load", lambda path=None: config)
+    return made
+
+
+def test_a_dry_run_tells_and_changes_nothing(
+    config: dict[str, Any], theirs: Theirs, top: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = everything(top), everything(Path(config["paths"]["config"]))
+    assert verb.main(["--dry-run"]) == 0
+    assert (everything(top), everything(Path(config["paths"]["config"]))) == before
+    assert "dry run: nothing was changed" in capsys.readouterr().out
+    assert not Path(config["paths"]["config"], DIRECTORY).exists()
+
+
+def test_without_a_yes_nothing_is_done(
+    config: dict[str, Any], theirs: Theirs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verb.main([]) == verb.USAGE
+    assert "say --yes to go on" in capsys.readouterr().err
+    assert theirs.done == []
+
+
+def test_while_a_backup_is_at_work_it_is_refused(
+    theirs: Theirs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with run_lock.hold() as is_ours:
+        assert is_ours and verb.main(["--dry-run"]) == 1
+    assert "a backup, restore or another adoption is at work" in capsys.readouterr().err
+
+
+def test_a_refusal_is_a_line_for_each_reason_and_exit_code_1(
+    theirs: Theirs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verb.main(["--service", "one", "--service", "two", "--yes"]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[:2] for line in said] == [
+        ["mediastack adopt", " one"],
+        ["mediastack adopt", " two"],
+    ]
+
+
+@pytest.mark.parametrize("words", [["--container", "sonarr"], ["--directory", "=x"], ["more"]])
+def test_wrong_usage_is_exit_code_2(theirs: Theirs, words: list[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        verb.main(words)
+    assert raised.value.code == verb.USAGE
