@@ -118,7 +118,7 @@ def test_a_good_backup_is_proven_and_nothing_stays(
     assert (service, image) == ("sonarr", "ghcr.io/linuxserver/sonarr:4.0.20")
     assert {"config.xml", "sonarr.db", "sub"} <= set(seen)
     printed = capsys.readouterr().out
-    assert "1 databases with 7 rows; well after 0.1 s" in printed
+    assert "1 database with 7 rows; well after 0.1 s" in printed
     assert "qbittorrent    restored; not started" in printed
     assert printed.endswith("s\n") and "all is well" in printed
 

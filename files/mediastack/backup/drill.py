@@ -172,7 +172,8 @@ def _service(
     if damaged:
         return Found(damaged, "")
     rows = sum(sum(record["tables"].values()) for record in records.values())
-    said = "restored" + (f", {len(records)} databases with {rows} rows" if records else "")
+    counted = f", {count(len(records), 'database')} with {count(rows, 'row')}" if records else ""
+    said = f"restored{counted}"
     known = config["services"].get(service, {})
     if not known.get("drill"):
         return Found([], f"{said}; not started")
@@ -187,6 +188,11 @@ def _service(
 def said_by(config: Mapping[str, Any], error: Exception) -> str:
     """Return an error's words without the scratch place: of its paths the user knows the end."""
     return re.sub(f"{re.escape(place(config))}/[^/ ]+/", "/", str(error))
+
+
+def count(number: int, word: str) -> str:
+    """Return "1 row" or "2 rows"."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def image_of(config: Mapping[str, Any], service: str, entry: Mapping[str, Any]) -> str:
