@@ -21,7 +21,7 @@ from sandbox.command import SandboxError
 NAME = "adopt"
 BUDGET_SECONDS = 300.0
 # Where, and how many seconds later.
-KILLS = (("copy", 0.1), ("copy", 0.5), ("in", 0.0), ("in", 0.3), ("in", 2.0), ("keep", 0.0))
+KILLS = (("copy", 0.0), ("copy", 0.1), ("in", 0.0), ("in", 0.3), ("in", 2.0), ("keep", 0.0))
 FULL_KILLS = 30
 KILLED = ("adopt", "--service", "sonarr", "--from", "hand-made", "--yes")
 
