@@ -43,7 +43,10 @@ def settle(context: Context) -> None:
 def adopted(context: Context) -> None:
     """Everything becomes ours, and nothing of theirs changes."""
     host, keys = context.box, world.their_keys(context)
-    theirs, rows = world.theirs(context), world.rows(context, of_theirs=True)
+    rows = world.rows(context, of_theirs=True)
+    # One whose rows lie in a log that nobody has open any more.
+    box.run(host, "docker kill seerr-of-theirs")
+    theirs = world.theirs(context)
     context.control("rows of theirs", all(len(one) == world.ROWS for one in rows.values()))
     with context.planted():
         world.deploy_fault(context)
