@@ -14,6 +14,17 @@ COPIED = f"rm -rf {COPY}; cp -a {TOP}/sonarr {COPY}"
 GONE = f"rm -rf {COPY}"
 MOST_BYTES = "8T"
 PID = "/run/adopt-check.pid"
+# All of a database in its one file.
+WHOLE = (
+    "python3 -c \"import sqlite3; d = sqlite3.connect('sonarr.db');"
+    " d.execute('PRAGMA journal_mode=DELETE').fetchone()\""
+)
+# So much to compare that a file which is written all the time is never the same at the end of it.
+LARGE = f"truncate -s 256M {COPY}/large; touch {COPY}/state"
+WRITES = (
+    f'import itertools; f=open("{COPY}/state","r+b",0); '
+    '[(f.seek(0), f.write(b"%020d" % n)) for n in itertools.count()]'
+)
 # The very image, under a name that says that it is of years to come.
 NEWEST = "elsewhere.example/sonarr:99.0.0"
 TAG = f"docker tag $(docker inspect --format '{{{{.Image}}}}' sonarr) {NEWEST}"
@@ -100,7 +111,7 @@ def situations() -> list[Situation]:
         Situation("one directory twice", f"--directory sonarr={TOP}/sonarr --directory"
                   f" seerr={TOP}/sonarr/ --yes", "is sonarr's already"),
         with_copy("a damaged database", "mend it in theirs first",
-                  "rm -f sonarr.db-*; dd if=/dev/urandom of=sonarr.db bs=4096 seek=1 count=2"
+                  f"{WHOLE}; dd if=/dev/urandom of=sonarr.db bs=4096 seek=1 count=2"
                   " conv=notrunc status=none"),
         with_copy("no database", "sonarr.db is not there, or is something else",
                   "rm -f sonarr.db-*; echo text >sonarr.db"),
@@ -112,7 +123,7 @@ def situations() -> list[Situation]:
         with_copy("no settings", "config.xml is no <Config>", "echo text >config.xml"),
         with_copy("no room", "MiB free", f"truncate -s {MOST_BYTES} large"),
         beside("never at rest", f"--directory sonarr={COPY} --yes", "is written again and again",
-               f"sh -c 'while sleep 0.005; do date +%N >{COPY}/state; done'", before=COPIED),
+               f"nice -n -10 python3 -c '{WRITES}'", before=f"{COPIED}; {LARGE}"),
         beside("a backup at work", "--from hand-made --yes", "is at work",
                "flock --close /var/lib/mediastack/backup.lock sleep 60"),
         with_running("a torrent client that runs", "torrents", "qbittorrent", f"{TOP}/qbittorrent"),

@@ -18,6 +18,7 @@ UID, GID = 2001, 2002
 PORTS = {"sonarr": (18989, 8989), "bazarr": (16767, 6767), "seerr": (15055, 5055)}
 PLACES = {"seerr": "/app/config"}
 WAIT_SECONDS = 60.0
+LARGE_BYTES = 64 * 1024**2
 CONFIG_XML = """<Config>
   <BindAddress>*</BindAddress>
   <Port>8990</Port>
@@ -70,6 +71,9 @@ def make(images: "dict[str, str]", keys: "dict[str, str]", rows: int) -> None:
     put("bazarr/config/config.yaml", text)
     put("qbittorrent/qBittorrent/qBittorrent.conf", CONF)
     put("seerr/settings.json", json.dumps({"main": {"apiKey": "its own"}}))
+    # Not much, and long enough to be killed within its copy.
+    put("sonarr/large", "")
+    os.truncate(f"{TOP}/sonarr/large", LARGE_BYTES)
     os.symlink("asp/key.xml", f"{TOP}/sonarr/link")
     os.setxattr(f"{TOP}/sonarr/asp/key.xml", "user.note", b"kept")
     subprocess.run(["chown", "-hR", f"{UID}:{GID}", TOP], check=True)

@@ -214,6 +214,7 @@ class PaperDocker:
         self.states = dict.fromkeys(config["services"], "running")
         self.sick = dict(sick or {})
         self.done: list[str] = []
+        self.pids: dict[str, int] = {}
         self.labels: dict[str, dict[str, str]] = {}
 
     def inspect(self, name: str) -> dict[str, Any] | None:
@@ -227,7 +228,11 @@ class PaperDocker:
             "Config": {"Image": entry["image"], "Labels": {LABEL: name}},
             "HostConfig": {"NetworkMode": "bridge"},
             "Mounts": [{"Type": "bind", "Source": entry["config"], "Destination": "/config"}],
-            "State": {"Status": self.states[name], "Health": {"Status": "healthy"}, "Pid": 0},
+            "State": {
+                "Status": self.states[name],
+                "Health": {"Status": "healthy"},
+                "Pid": self.pids.get(name, 0),
+            },
         }
 
     def containers(self, label: str = LABEL, services: Any = None) -> list[dict[str, Any]]:

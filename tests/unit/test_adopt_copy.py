@@ -72,7 +72,7 @@ def test_a_copy_is_everything_but_caches_and_logs(config: dict[str, Any], tmp_pa
     assert (target / "config.xml").stat().st_mtime_ns == before[
         "config.xml" and "sonarr/config.xml"
     ][1]
-    assert stat.S_IMODE(target.parent.stat().st_mode) == 0o700
+    assert [stat.S_IMODE(one.stat().st_mode) for one in (target, target.parent)] == [0o700, 0o700]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")

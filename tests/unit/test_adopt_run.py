@@ -176,6 +176,24 @@ def test_a_service_that_never_had_a_state_gets_one(
     assert house.rows(live(config, "seerr") / "db" / "db.sqlite3") == 7
 
 
+def test_one_that_a_hand_has_started_on_the_old_tree_is_stopped_again(
+    config: dict[str, Any], docker: Any, top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = proposals(config, docker, top, "seerr")
+    config["services"]["seerr"]["config_path"] = str(live(config, "seerr"))
+    bring = swap.bring
+
+    def and_somebody_starts_it(*arguments: Any) -> None:
+        bring(*arguments)
+        # Our own process: it sees the live tree; the hand's sees another one.
+        docker.states["seerr"], docker.pids["seerr"] = "running", os.getpid()
+        config["services"]["seerr"]["config_path"] = str(top)
+
+    monkeypatch.setattr(swap, "bring", and_somebody_starts_it)
+    assert verb.adopt(config, docker, found) == 0
+    assert docker.done == ["stop seerr", "stop seerr", "start seerr"]
+
+
 def test_while_somebody_else_is_at_work_nothing_is_touched(
     config: dict[str, Any], docker: Any, top: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,9 @@ from mediastack import observe, plan
 from mediastack.adopt import containers, copy, in_use, newer, survey, tell, verb
 from mediastack.adopt.house import DIRECTORY, Refusal, Source
 from mediastack.backup import run_lock
+from mediastack.restore import inflight as restores
 from mediastack.updater import inflight
+from mediastack.updater import run_lock as updates
 
 
 @pytest.fixture
@@ -275,7 +277,22 @@ def test_while_a_backup_is_at_work_it_is_refused(
 ) -> None:
     with run_lock.hold() as is_ours:
         assert is_ours and verb.main(["--dry-run"]) == 1
-    assert "a backup, restore or another adoption is at work" in capsys.readouterr().err
+    assert "a backup, a restore or another adoption is at work" in capsys.readouterr().err
+
+
+def test_while_the_updater_is_at_work_it_is_refused(
+    theirs: Theirs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with updates.hold() as is_ours:
+        assert is_ours and verb.main(["--yes"]) == 1
+    assert "an update" in capsys.readouterr().err and theirs.done == []
+
+
+def test_a_restore_that_was_begun_comes_first(
+    config: dict[str, Any], docker: Any, top: Path
+) -> None:
+    restores.write({"schema": 1, "phase": "apply", "services": {}})
+    assert "stack-manage.sh restore --resume" in refused(config, docker, source(top, "seerr"))
 
 
 def test_a_refusal_is_a_line_for_each_reason_and_exit_code_1(

@@ -113,7 +113,9 @@ def _compare(source: Source, target: str, excluded: Collection[str]) -> int:
 
 
 def _own(target: str, uid: int, gid: int) -> None:
-    """Give everything its owner; a set-id bit on a file goes with that."""
+    """Give everything its owner; a set-id bit on a file goes with that. Apps write files with modes
+    of their own, so the door is the directory itself, as the deploy makes it."""
     os.chown(target, uid, gid)
+    os.chmod(target, MODE)
     for path, _ in tree.walk(target, ()):
         os.chown(os.path.join(target, path), uid, gid, follow_symlinks=False)

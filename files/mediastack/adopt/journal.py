@@ -45,5 +45,10 @@ def default_path() -> str:
 
 
 def _change(services: dict[str, Entry]) -> None:
-    with atomic.exclusive(default_path()):
-        atomic.write_json(default_path(), {"schema": SCHEMA, "services": services})
+    path = default_path()
+    with atomic.exclusive(path):
+        if services:
+            atomic.write_json(path, {"schema": SCHEMA, "services": services})
+        elif os.path.exists(path):
+            os.unlink(path)
+            atomic.sync_directory(os.path.dirname(path))

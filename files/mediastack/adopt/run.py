@@ -104,14 +104,34 @@ def _bring(config: Config, docker: Engine, entry: journal.Entry, which: str) -> 
     failed."""
     service, wanted = entry["service"], entry[which]
     with _locked(config, f"putting the state of {service} in place"):
-        if swap.identity(entry["live"]) == wanted:
+        if swap.identity(entry["live"]) == wanted and _is_on(config, docker, entry):
             return ""
         try:
             _stop(config, docker, service)
             swap.bring(entry["live"], entry["stage"], wanted)
+            if not _is_on(config, docker, entry):
+                # Started by a hand in between, it is on the tree that had the name then.
+                _stop(config, docker, service)
         except (DockerError, OSError, swap.Lost) as error:
             return str(error)
     return ""
+
+
+def _is_on(config: Config, docker: Engine, entry: journal.Entry) -> bool:
+    """Say whether what runs of a service, if anything, has the tree that is live now."""
+    place = str(config["services"][entry["service"]].get("config_path", "")).lstrip("/")
+    live = swap.identity(entry["live"])
+    for container in docker.containers(LABEL, [entry["service"]]):
+        pid = int(container["State"].get("Pid") or 0)
+        if container["State"]["Status"] in ENDED or not pid:
+            continue
+        try:
+            if os.stat(f"/proc/{pid}/root/{place}").st_ino != live:
+                return False
+        except OSError:
+            # It has ended, or begins just now.
+            return False
+    return True
 
 
 def _stop(config: Config, docker: Engine, service: str) -> None:

@@ -13,6 +13,7 @@ from mediastack import intent, observe, plan
 from mediastack.adopt import copy, house, in_use, keys, newer, plain, tailor, tree
 from mediastack.adopt.house import Refusal, Source
 from mediastack.docker_engine import Engine
+from mediastack.restore import inflight as restores
 from mediastack.updater import inflight
 
 DATA = "/data"
@@ -80,6 +81,10 @@ def _together(config: dict[str, Any], docker: Engine, sources: Sequence[Source])
     observation = observe.observe(config, docker)
     up = {one["service"] for one in observation["containers"] if one["status"] == "running"}
     wanted = [one for one in sources if one.service not in intent.stopped()]
+    if restores.read() is not None:
+        problems.append(
+            "a restore was begun and is not over; end it first: stack-manage.sh restore --resume"
+        )
     held = inflight.held().keys() | inflight.in_work()
     problems += [f"{one.service}: its update is under way; run it again when that is over"
                  for one in sources if one.service in held]  # fmt: skip

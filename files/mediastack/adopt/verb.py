@@ -21,10 +21,11 @@ from mediastack.adopt import containers, copy, house, journal, match, newer, run
 from mediastack.adopt.house import Refusal
 from mediastack.backup import run_lock
 from mediastack.secret_files import SecretError
+from mediastack.updater import run_lock as updates
 
 USAGE = 2
 BUSY = (
-    "a backup, restore or another adoption is at work; run it again when that is over"
+    "an update, a backup, a restore or another adoption is at work; run it again when that is over"
     " (stack-manage.sh status)"
 )
 Config = dict[str, Any]
@@ -42,8 +43,8 @@ def main(arguments: list[str]) -> int:
         tuple(options.service),
     )
     try:
-        with run_lock.hold() as is_ours:
-            if not is_ours:
+        with run_lock.hold() as is_ours, updates.hold() as is_quiet:
+            if not (is_ours and is_quiet):
                 return _failed(BUSY)
             if not options.dry_run:
                 resumed = resume(config, docker)
