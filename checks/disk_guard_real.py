@@ -12,7 +12,7 @@ import json
 import shlex
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,19 @@ SEED = f"http://203.0.113.80:{SEED_PORT}"
 UNIT = "mediastack-disk-guard.service"
 CLIENT = "qbittorrent"
 LEDGER = "/var/lib/mediastack/ledger.jsonl"
+TORRENTS = (
+    {"name": "big", "mib": BIG_MIB, "seed": f"{SEED}/{BIG_MIB * MIB}/big", "limit": RATE},
+    {"name": "forced", "mib": 50, "forced": True},
+    {"name": "plain", "mib": 50},
+    {"name": "seeding", "mib": 1, "complete": True},
+    {"name": "own", "mib": 50, "stopped": True},
+)
+# Which of them run while downloads are paused.
+PAUSED = {"big": False, "forced": False, "plain": False, "seeding": True, "own": False}
 # A look every five seconds, and the time that qBittorrent and the box take.
-PAUSE_SECONDS, NEW_SECONDS, RESUME_SECONDS = 60.0, 20.0, 30.0
-HOLD_SECONDS = 6.0
+FILL_SECONDS, PAUSE_SECONDS, NEW_SECONDS, RESUME_SECONDS = 30.0, 30.0, 20.0, 30.0
+START_SECONDS = 40.0
+HOLD_SECONDS = 5.0
 KILLS = 3
 READ_VPN = (
     "import json,sys;sys.path.insert(0,'/opt/mediastack/lib');"
@@ -54,88 +64,87 @@ def play(context: Context) -> None:
     with small_disk(context, vpn), seeds(context):
         started = box.run(context.box, f"wc -c <{LEDGER}").strip()
         box.run(context.box, f"fallocate -l {BALLAST_MIB}M {DISK}/ballast")
-        big, forced, seeding, own = (
-            {"name": "big", "mib": BIG_MIB, "seed": f"{SEED}/{BIG_MIB * MIB}/big", "limit": RATE},
-            {"name": "forced", "mib": 50, "forced": True},
-            {"name": "seeding", "mib": 1, "complete": True},
-            {"name": "own", "mib": 50, "stopped": True},
-        )
         with context.planted():
-            call(context, vpn, torrents=[big, forced, seeding, own])
-            fills(context, vpn)
-            if not context.violations:
-                during(context, vpn)
-            if not context.violations:
+            call(context, vpn, torrents=TORRENTS)
+            if fills(context, vpn) and during(context, vpn):
                 goes_on(context, vpn)
         judge_history(context, int(started))
 
 
-def fills(context: Context, vpn: dict[str, Any]) -> None:
+def fills(context: Context, vpn: dict[str, Any]) -> bool:
     """Downloads are paused before the disk is full; what seeds or was stopped is left alone."""
-    found = wait(context, vpn, {"big": True}, 20.0, hold=0.0)
+    found = wait(context, vpn, {"big": True}, PAUSE_SECONDS, hold=0.0)
     context.control("a torrent that downloads", found["seconds"] is not None)
-    wanted = {"big": False, "forced": False, "seeding": True, "own": False}
-    found = wait(context, vpn, wanted, context.patience(PAUSE_SECONDS) + 20.0)
-    left = next(
-        one["left"] for one in call(context, vpn)["torrents"].values() if one["name"] == "big"
-    )
-    context.control("downloaded data", left < BIG_MIB * MIB)
+    found = wait(context, vpn, PAUSED, context.patience(PAUSE_SECONDS) + FILL_SECONDS)
+    context.control("downloaded data", named(context, vpn)["big"]["left"] < BIG_MIB * MIB)
     context.figure("real_mib_free_at_least", found["least"] / MIB)
     context.figure("real_mib_below_pause", max(0.0, (PAUSE - found["least"]) / MIB))
     if found["seconds"] is None:
         context.violation(f"downloads were not paused: {found['torrents']}")
     elif found["least"] <= 0:
         context.violation("downloads were paused when the disk was full")
-    else:
-        context.figure("real_seconds_to_pause", found["seconds"])
+    return not context.violations
 
 
-def during(context: Context, vpn: dict[str, Any]) -> None:
+def during(context: Context, vpn: dict[str, Any]) -> bool:
     """New ones, one that its user starts, a killed guard, a restarted client: nothing downloads."""
-    hashes = {one["name"]: number for number, one in call(context, vpn)["torrents"].items()}
-    call(context, vpn, "start", [hashes["forced"]])
+    hashes = {name: one["hash"] for name, one in named(context, vpn).items()}
+    began = time.monotonic()
+    call(context, vpn, "start", [hashes["plain"]])
     call(context, vpn, torrents=[{"name": "new", "mib": 50}])
     # It runs while it is checked.
     call(context, vpn, "recheck", [hashes["own"]])
-    wanted = {"big": False, "forced": False, "new": False, "seeding": True, "own": False}
-    found = wait(context, vpn, wanted, NEW_SECONDS, hold=1.0)
-    if found["seconds"] is None:
-        context.violation(f"what was added or started was not stopped: {found['torrents']}")
-        return
-    context.figure("real_seconds_to_stop_a_new_one", found["seconds"])
+    wanted = {**PAUSED, "new": False}
+    if not holds(context, vpn, wanted, NEW_SECONDS, "what was added or started was not stopped"):
+        return False
+    context.figure("real_seconds_to_stop_a_new_one", time.monotonic() - began - HOLD_SECONDS)
     for _ in range(KILLS):
         kill(context)
         time.sleep(context.random.uniform(0.0, 3.0))
     box.run(context.box, f"docker restart {CLIENT} >/dev/null")
     kill(context)
-    found = wait(context, vpn, wanted, 40.0)
+    return holds(context, vpn, wanted, START_SECONDS, "kills and a restart changed something")
+
+
+def goes_on(context: Context, vpn: dict[str, Any]) -> None:
+    """With room again, exactly those that were stopped go on."""
+    began = time.monotonic()
+    box.run(context.box, f"rm {DISK}/ballast")
+    wanted = {**dict.fromkeys(("big", "forced", "plain", "new", "seeding"), True), "own": False}
+    if not holds(context, vpn, wanted, context.patience(RESUME_SECONDS), "with room again"):
+        return
+    context.figure("real_seconds_to_resume", time.monotonic() - began - HOLD_SECONDS)
+    there = named(context, vpn)
+    forced = [name for name, one in there.items() if one["forced"]]
+    if forced != ["forced"]:
+        context.violation(f"forced is now {forced}, and was only one")
+    deadline = time.monotonic() + FILL_SECONDS
+    while there["big"]["left"] and time.monotonic() < deadline:
+        time.sleep(1.0)
+        there = named(context, vpn)
+    if there["big"]["left"]:
+        context.violation(f"{there['big']['left'] // MIB} MiB of it never came: {there['big']}")
+
+
+def holds(
+    context: Context, vpn: dict[str, Any], wanted: dict[str, bool], seconds: float, what: str
+) -> bool:
+    """Whether it becomes so and stays so; else that is a violation."""
+    found = wait(context, vpn, wanted, seconds + HOLD_SECONDS)
     if found["seconds"] is None:
-        context.violation(f"after kills and a restart it is otherwise: {found['torrents']}")
+        context.violation(f"{what}: {found['torrents']}")
+    return found["seconds"] is not None
+
+
+def named(context: Context, vpn: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What its user sees, by name."""
+    there = call(context, vpn)["torrents"]
+    return {one["name"]: {**one, "hash": number} for number, one in there.items()}
 
 
 def kill(context: Context) -> None:
     """The guard, wherever it is; it may be about to start again just now."""
     box.run(context.box, f"systemctl kill --signal KILL {UNIT}", check=False)
-
-
-def goes_on(context: Context, vpn: dict[str, Any]) -> None:
-    """With room again, exactly those that were stopped go on."""
-    box.run(context.box, f"rm {DISK}/ballast")
-    wanted = {"big": True, "forced": True, "new": True, "seeding": True, "own": False}
-    found = wait(context, vpn, wanted, context.patience(RESUME_SECONDS))
-    if found["seconds"] is None:
-        context.violation(f"with room again it is otherwise: {found['torrents']}")
-        return
-    context.figure("real_seconds_to_resume", found["seconds"])
-    there = {one["name"]: one for one in call(context, vpn)["torrents"].values()}
-    if not there["forced"]["forced"] or there["new"]["forced"]:
-        context.violation("the forced torrent is not the one that is forced now")
-    deadline = time.monotonic() + 30.0
-    while there["big"]["left"] and time.monotonic() < deadline:
-        time.sleep(1.0)
-        there = {one["name"]: one for one in call(context, vpn)["torrents"].values()}
-    if there["big"]["left"]:
-        context.violation(f"{there['big']['left'] // MIB} MiB of big never came: {there['big']}")
 
 
 def judge_history(context: Context, start: int) -> None:
@@ -157,12 +166,12 @@ def call(
     vpn: dict[str, Any],
     what: str = "list",
     hashes: list[str] | None = None,
-    torrents: list[dict[str, Any]] | None = None,
+    torrents: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """As its user, in the web interface."""
     found: dict[str, Any] = box.inside(
         context.box, "torrent_calls", vpn=vpn, what=what, place=DISK, hashes=hashes,
-        torrents=torrents,
+        torrents=list(torrents),
     )  # fmt: skip
     return found
 
@@ -202,8 +211,8 @@ def clear(context: Context, vpn: dict[str, Any]) -> None:
     host = context.box
     with contextlib.suppress(CheckError):
         there = call(context, vpn)["torrents"]
-        ours = [number for number, one in there.items()
-                if one["name"] in ("big", "forced", "seeding", "own", "new")]  # fmt: skip
+        names_of_ours = {*PAUSED, "new"}
+        ours = [number for number, one in there.items() if one["name"] in names_of_ours]
         call(context, vpn, "delete", ours)
     box.inside(host, "guard_config", values={})
     unmount = f"umount --lazy {DISK}"

@@ -38,6 +38,15 @@ class Zeros(BaseHTTPRequestHandler):
         """The tap has it."""
 
 
+class Server(ThreadingHTTPServer):
+    """A client that hangs up is no error."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        pass
+
+
 def public() -> str:
     """The network namespace where somebody listens on port 443."""
     for pid in filter(str.isdigit, os.listdir("/proc")):
@@ -53,8 +62,7 @@ def public() -> str:
 def main(port: int) -> None:
     if ctypes.CDLL(None).setns(os.open(public(), os.O_RDONLY), 0):
         raise SystemExit("its namespace cannot be entered")
-    server = ThreadingHTTPServer(("0.0.0.0", port), Zeros)  # noqa: S104 - any address is its own
-    server.daemon_threads = True
+    server = Server(("0.0.0.0", port), Zeros)  # noqa: S104 - any address is its own
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print("serves", flush=True)
     sys.stdin.read()

@@ -168,7 +168,8 @@ def report(observed: Observed, state: State) -> dict[str, Any]:
     return {
         "schema": 1,
         "phase": state["phase"],
-        "stopped": len(state["stopped"]),
+        # Not those that its user has deleted, to make room: they are waited for in silence.
+        "stopped": sum(one["absent"] is None for one in state["stopped"].values()),
         "deaf": state["deaf"],
         "error": state["login"]["stuck"] or observed["trouble"],
         "unknown": observed["unknown"],

@@ -37,8 +37,11 @@ def resumed(state: State, observed: Observed) -> list[Action]:
     where = disk_guard_levels.names(state["cause"])
     room = disk_guard_levels.room(observed, state["cause"])
     message = f"{room or 'There is room'}. Started again: {count(state['resumed'])}."
-    if state["stopped"]:
-        message += f" Still to come, when qBittorrent has them: {count(len(state['stopped']))}."
+    gone = sum(one["absent"] is not None for one in state["stopped"].values())
+    if gone:
+        message += f" Not there any more: {count(gone)}."
+    if len(state["stopped"]) > gone:
+        message += f" Checked, moved or without files: {count(len(state['stopped']) - gone)}."
     return _told(f"Downloads go on: room again on {where}", message, 3,
                  "downloads resumed", room, {"torrents": state["resumed"]})  # fmt: skip
 

@@ -78,8 +78,8 @@ def downloads(config: Config, facts: Facts) -> list[Finding]:
     elif phase in ("pausing", "paused"):
         problem = f"are paused ({many} stopped)"
     elif many:
-        problem = f"are not all back: {many} stopped for want of room are missing or have no files"
-        fix = "start or remove them in qBittorrent's web interface"
+        problem = f"are not all back: {many} are checked, moved, or have lost their files"
+        fix = "wait, or start or remove them in qBittorrent's web interface"
     return [judge("downloads", "qbittorrent", problem, fix)]
 
 

@@ -160,7 +160,7 @@ FAULTS: list[tuple[str, str, str, Fault]] = [
         "cannot be paused",
         guarded("deaf", value=True),
     ),
-    ("downloads", "qbittorrent", "3 stopped", guarded("stopped", value=3)),
+    ("downloads", "qbittorrent", "not all back: 3", guarded("stopped", value=3)),
     ("update", "pause", "for 20 days", put("updates", "paused_seconds", value=20 * 86_400.0)),
     ("package", "rsync", "is not there", put("updates", "tools", "rsync", value=False)),
     ("backup", "backup", "no target", put("backup", "targets", value={})),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from disk_guard_house import disk, observed, torrent
+from disk_guard_house import FakeHouse, disk, observed, torrent
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mediastack import disk_guard
 from mediastack import disk_guard_step as steps
 
 LOW, BETWEEN, ROOM = disk(10), disk(25), disk(500)
@@ -149,6 +150,22 @@ def test_a_torrent_that_is_missing_is_waited_for_and_given_up_after_an_hour() ->
     assert late["stopped"] == {}
     actions, _ = step(state, ROOM, torrents=[torrent("a", "stopped")], now=8600.0)
     assert acts(actions) == [("start", "a")]
+
+
+def test_what_its_user_deleted_to_make_room_is_told_and_no_trouble() -> None:
+    house = FakeHouse(torrent("a"), torrent("b"))
+    house.free = 10.0
+    guard = disk_guard.Guard(house, steps.initial_state(), pausing=True)  # type: ignore[arg-type]
+    guard.make_pass()
+    del house.items["b"]
+    house.free = 50.0
+    guard.make_pass()
+    assert house.report["phase"] == "open" and house.report["stopped"] == 0
+    _, state = step(paused(torrent("a"), torrent("b"), torrent("c")), ROOM)
+    there = [torrent("a", "up"), torrent("b", "other")]
+    told = [one for one in step(state, ROOM, torrents=there)[0] if one["do"] == "tell"][0]
+    assert "Not there any more: 1 torrent." in told["message"]
+    assert "Checked, moved or without files: 1 torrent." in told["message"]
 
 
 def test_another_torrent_of_the_same_hash_is_not_ours() -> None:
