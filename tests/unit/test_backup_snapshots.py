@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,22 @@ def test_a_wrong_password_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(ResticError, match=r"local: .*wrong password.*; fix: ") as found:
         snapshots.listed(local(config))
     assert found.value.kind == "password"
+
+
+@needs_restic
+def test_one_that_cannot_be_read_is_not_passed_over_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = placed(furnish(tmp_path, monkeypatch))
+    for _ in range(2):
+        ran(config, "backup", "--tag", "mediastack", str(tmp_path / "etc"))
+    first, newest = snapshots.listed(local(config))
+    path = tmp_path / "backups/restic/snapshots" / newest.id
+    path.chmod(0o600)
+    content = path.read_bytes()
+    path.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    shutil.rmtree(tmp_path / "cache")
+    with pytest.raises(ResticError, match=f"snapshot {newest.id[:8]} cannot be read") as found:
+        snapshots.listed(local(config))
+    assert found.value.kind == "damaged"
+    assert snapshots.listed(local(config), despite_damage=True) == [first]

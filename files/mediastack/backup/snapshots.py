@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from mediastack import clock
 from mediastack.backup import report, restic
+from mediastack.backup.restic import ResticError
 from mediastack.backup.settings import Target
 
 TAG = "mediastack"
@@ -23,6 +24,8 @@ PARTIAL = "mediastack-partial-"
 LATEST = "latest"
 # restic 0.12 to 0.16 answer a backup with an identity of eight digits only.
 SHORTEST = 8
+# restic leaves out what it cannot read, says so on standard error and ends with 0.
+UNREADABLE = re.compile(r"(could not|failed to) load snapshot ([0-9a-f]+)", re.IGNORECASE)
 TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 
 
@@ -35,9 +38,15 @@ class Snapshot(NamedTuple):
     paths: tuple[str, ...]
 
 
-def listed(target: Target) -> list[Snapshot]:
-    """Return the backups in a repository, the oldest first. Raise ResticError."""
+def listed(target: Target, *, despite_damage: bool = False) -> list[Snapshot]:
+    """Return the backups in a repository, the oldest first. Raise ResticError.
+
+    One that cannot be read may be the newest, so it is an error; `despite_damage`: it is left out.
+    """
     answer = restic.run(target, ["snapshots", "--no-lock"])
+    unreadable = [found[2] for found in map(UNREADABLE.search, answer.errors) if found]
+    if unreadable and not despite_damage:
+        raise ResticError("damaged", f"{target.name}: snapshot {unreadable[0]} cannot be read")
     tags = [str(tag) for one in answer.objects for tag in one.get("tags") or ()]
     partial = [tag.removeprefix(PARTIAL) for tag in tags if tag.startswith(PARTIAL)]
     partial += report.read()["targets"].get(target.name, {}).get("partial", [])

@@ -6,6 +6,7 @@ Each act is given the targets that are meant, and does not stop at one that cann
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -28,8 +29,11 @@ def show(config: dict[str, Any], targets: Sequence[Target], options: argparse.Na
         try:
             found = snapshots.listed(target)
         except ResticError as error:
-            code = problem(str(error))
-            continue
+            code, found = problem(str(error)), []
+            if error.kind == "damaged":
+                # Those that can be read are worth knowing all the more.
+                with contextlib.suppress(ResticError):
+                    found = snapshots.listed(target, despite_damage=True)
         rows += [row(target, one, proven) for one in found]
     rows.sort(key=lambda one: one["time"])
     if options.json:
