@@ -23,6 +23,7 @@ from typing import Any
 from checks import box, ground, runtime
 from checks.backup_writers_breaks import BREAKS, LIBRARY
 from checks.framework import CheckError, Context
+from sandbox.progress import say
 
 NAME = "backup-writers"
 BUDGET_SECONDS = 300.0
@@ -218,6 +219,8 @@ def writers(context: Context) -> None:
             stops = number % STOPS_EVERY == 0
             found = one_round(context, stops=stops, listing=stops)
             rounds.append(found)
+            if number % 10 == 9:
+                say(f"  {number + 1} of {count} backups")
             for problem in [*judged(context, found), *found["problems"]]:
                 context.violation(f"backup {number}: {problem}")
             for name in found["live"]:
