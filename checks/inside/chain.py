@@ -229,7 +229,7 @@ class Chain:
 
 def judge_one(path: str, chain: Chain) -> str:
     with contextlib.closing(sqlite3.connect(f"file:{path}?mode=rw", uri=True)) as connection:
-        (whole,) = connection.execute("PRAGMA integrity_check").fetchone()
+        (whole,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         if whole != "ok":
             return f"is damaged: {whole}"
         ((number, last),) = connection.execute("SELECT n, hash FROM chain_head")
