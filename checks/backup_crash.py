@@ -130,7 +130,8 @@ def points(context: Context, name: str, reference: Run) -> list[tuple[int, float
     if context.full:
         return [(number, 0.0) for number in every(steps)]
     count = POINTS[name]
-    exactly = context.random.sample(range(1, len(steps) + 1), count // 2)
+    different = every(steps)
+    exactly = context.random.sample(different, min(count // 2, len(different)))
     found = [(number, 0.0) for number in exactly]
     ends = [at for at, _, _ in steps[1:]] + [reference.began + reference.seconds]
     gaps = {
