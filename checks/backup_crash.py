@@ -51,6 +51,9 @@ def settle(context: Context) -> None:
     if context.box is not None:
         with contextlib.suppress(CheckError, SandboxError):
             house.run(context, "restore", "--resume")
+            if context.break_name:
+                # What a planted fault has made of the configs.
+                house.run(context, *RESTORE)
             box.deploy(context.box)
     ground.settle(context)
 
@@ -130,7 +133,8 @@ def points(context: Context, name: str, reference: Run) -> list[tuple[int, float
     if context.full:
         return [(number, 0.0) for number in every(steps)]
     count = POINTS[name]
-    exactly = context.random.sample(range(1, len(steps) + 1), count // 2)
+    different = every(steps)
+    exactly = context.random.sample(different, min(count // 2, len(different)))
     found = [(number, 0.0) for number in exactly]
     ends = [at for at, _, _ in steps[1:]] + [reference.began + reference.seconds]
     gaps = {
@@ -278,7 +282,7 @@ def _said(reference: Run, point: tuple[int, float]) -> str:
 
 CASES = {"backup": backup, "prune": prune, "restore": restore}
 BREAKS = {
-    "copies-in-place": Break("restore", faults.copies_in_place),
+    "piece-by-piece": Break("restore", faults.moves_piece_by_piece),
     "resume-forgets": Break("restore", faults.resume_forgets),
     "stop-unexplained": Break("backup", faults.stop_unexplained),
     "offers-partial": Break("backup", faults.offers_partial),
