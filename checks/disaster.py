@@ -135,13 +135,13 @@ def rebuilt(context: Context) -> None:
             return
         well(context, host)
         seconds = time.monotonic() - started
-        context.figure("seconds_rebuild", seconds)
         disaster_judge.judge(context, burnt, disaster_house.said(log.read_text()), now)
+    if context.break_name:
+        return
+    context.figure("seconds_rebuild", seconds)
     if seconds > PROMISED_SECONDS:
         context.violation(f"it took {seconds:.0f} s until all was well")
     live(context, burnt, given)
-    if context.break_name:
-        return
     quiet(host)
     ground.smoke(context)
     well(context, host)
@@ -154,7 +154,9 @@ def rebuilt(context: Context) -> None:
 
 
 def well(context: Context, host: Host) -> None:
-    """All runs and is healthy in the end."""
+    """All runs and is healthy in the end. With a fault nothing was started (disaster_breaks)."""
+    if context.break_name:
+        return
     try:
         runtime.wait_until_well(host, context.patience(ground.SETTLE_SECONDS))
     except CheckError as error:
@@ -224,7 +226,8 @@ def interrupted(context: Context) -> None:
         hidden(context, host, log, printed + done.output)
     if left := box.run(host, f"ls -d {' '.join(WAITING)} 2>/dev/null || true").split():
         context.violation(f"the rebuild left {left}")
-    live(context, burnt, given)
+    if not context.break_name:
+        live(context, burnt, given)
 
 
 def hidden(context: Context, host: Host, log: Path, printed: str) -> None:

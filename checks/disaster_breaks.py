@@ -1,19 +1,32 @@
-"""Rebuilds with a fault: each lets something of a house be lost, mixed up, or seen."""
+"""Rebuilds with a fault: each lets something of a house be lost, mixed up, or seen.
+
+With a fault the deploy ends before it starts anything: it would wait for minutes for apps that
+cannot become healthy, and what is lost shows before.
+"""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
 
-from checks import ground
+from checks import checkout, ground
 from checks.framework import Break, Context
 
 RESTORE = "files/mediastack/restore"
 
 
+@contextlib.contextmanager
+def edited(context: Context, path: str, old: str, new: str) -> Iterator[None]:
+    """A passage of one file replaced, in a deploy that ends after the secrets."""
+    with ground.edited(context, path, old, new):
+        checkout.edit(context.fault_sources, "deploy.py", "programs.units(config)\n", "")
+        checkout.edit(context.fault_sources, "deploy.py", "stacks.run(config)\n", "")
+        yield
+
+
 def owners_kept(context: Context) -> contextlib.AbstractContextManager[None]:
     """A rebuild that leaves files to the numbers of the old host."""
-    return ground.edited(
+    return edited(
         context, f"{RESTORE}/rebuild_owners.py",
         "        owners.remap(top, *found)", "        pass",
     )  # fmt: skip
@@ -21,7 +34,7 @@ def owners_kept(context: Context) -> contextlib.AbstractContextManager[None]:
 
 def keys_made_anew(context: Context) -> contextlib.AbstractContextManager[None]:
     """A rebuild that forgets the secrets, so that new ones are made."""
-    return ground.edited(
+    return edited(
         context, f"{RESTORE}/rebuild_place.py",
         "    placed += _rename(os.path.join(waiting.secrets, TREE), live)\n", "",
     )  # fmt: skip
@@ -29,7 +42,7 @@ def keys_made_anew(context: Context) -> contextlib.AbstractContextManager[None]:
 
 def lock_forgotten(context: Context) -> contextlib.AbstractContextManager[None]:
     """A rebuild that runs what the catalog names rather than what ran."""
-    return ground.edited(
+    return edited(
         context, f"{RESTORE}/rebuild_place.py",
         "    for live in contents.state_files(config):",
         "    for live in contents.state_files(config)[1:]:",
@@ -38,7 +51,7 @@ def lock_forgotten(context: Context) -> contextlib.AbstractContextManager[None]:
 
 def databases_left_out(context: Context) -> contextlib.AbstractContextManager[None]:
     """A restore that leaves the databases in the stage."""
-    return ground.edited(
+    return edited(
         context, f"{RESTORE}/lay.py",
         "    for relative, record in records.items():", "    for relative, record in ():",
     )  # fmt: skip
@@ -46,7 +59,7 @@ def databases_left_out(context: Context) -> contextlib.AbstractContextManager[No
 
 def partial_taken(context: Context) -> contextlib.AbstractContextManager[None]:
     """A rebuild that takes what a killed one had begun for whole."""
-    return ground.edited(
+    return edited(
         context, f"{RESTORE}/rebuild.py",
         "        if record.get(\"step\") != rebuild_state.PLACE:",
         "        if not record:",
@@ -55,7 +68,7 @@ def partial_taken(context: Context) -> contextlib.AbstractContextManager[None]:
 
 def fills_a_house(context: Context) -> contextlib.AbstractContextManager[None]:
     """A rebuild that does not look whether somebody lives there."""
-    return ground.edited(
+    return edited(
         context, f"{RESTORE}/rebuild_state.py",
         '    if _first_file(os.path.join(paths["etc"], "secrets")):', "    if False:",
     )  # fmt: skip
@@ -66,13 +79,13 @@ def password_in_arguments(context: Context) -> Iterator[None]:
     """The password of the repository travels in a command line."""
     command = 'yield StringCommand(path, "rebuild", _stdin=sealed)'
     leak = 'yield StringCommand("true", wanted.specification["password"])'
-    with ground.edited(context, "operations.py", command, f"{leak}\n    {command}"):
+    with edited(context, "operations.py", command, f"{leak}\n    {command}"):
         yield
 
 
 def password_for_all(context: Context) -> contextlib.AbstractContextManager[None]:
     """The password of the repository lies in a file that anybody can read."""
-    return ground.edited(
+    return edited(
         context, f"{RESTORE}/rebuild.py",
         'str(order["password"]).encode(), mode=0o600', 'str(order["password"]).encode()',
     )  # fmt: skip
