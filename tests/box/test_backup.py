@@ -203,7 +203,7 @@ def test_killed_in_its_middle_the_next_pass_of_the_timer_sweeps(
 
 def test_ended_by_systemd_it_leaves_nothing(backed_up: Host) -> None:
     unit = "drill-of-a-test"
-    box.run(backed_up, f"systemd-run --quiet --unit={unit} --property=KillMode=mixed"
+    box.run(backed_up, f"systemd-run --quiet --collect --unit={unit} --property=KillMode=mixed"
                        f" {MEDIASTACK} restore-drill")  # fmt: skip
     runs = f"docker ps -q --filter label={LABEL} | grep -q ."
     assert house.wait_for(lambda: box.succeeds(backed_up, runs), 300)
