@@ -59,7 +59,7 @@ class Oracle:
         room = self._last("room", good and all(disk.has_room() for disk in disks.values()))
         if low > REACTION_SECONDS:
             for one in world.items.values():
-                if one.downloads() and world.now - one.running_since > NEW_SECONDS:
+                if one.downloads() and self._is_old(one):
                     self._violated(f"{one.name} downloads, and a disk has been low for {low:.0f} s")
                     self._since["low"] = world.now
         if room > REACTION_SECONDS:
@@ -71,7 +71,9 @@ class Oracle:
                     self._violated(f"{one.name} is still stopped {room:.0f} s after there was room")
                     one.by = ""
         full = disks["/data"].free <= 0
-        if full and not self._was_full and self._lasting("good") > REACTION_SECONDS:
+        # The last crumbs may go to one that was started a moment ago.
+        guilty = any(one.downloads() and self._is_old(one) for one in world.items.values())
+        if full and guilty and not self._was_full and self._lasting("good") > REACTION_SECONDS:
             self._violated("downloads have filled the disk")
         self._was_full = full
 
@@ -149,6 +151,9 @@ class Oracle:
             many, most = titles.count(title), len(ours) + self.world.kills + 6
             if many > most:
                 self._violated(f"'{title}' {many} times")
+
+    def _is_old(self, one: Item) -> bool:
+        return self.world.now - one.running_since > NEW_SECONDS
 
     def _listed(self, one: Item) -> bool:
         entry = self.world.saved.get("stopped", {}).get(one.name)
