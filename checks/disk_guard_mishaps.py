@@ -76,7 +76,7 @@ def recheck(world: World, oracle: Oracle) -> None:
     one.checking = True
 
     def end() -> None:
-        one.checking, one.running_since = False, world.now
+        one.checking, one.running_since, one.checked_at = False, world.now, world.now
 
     world.at(world.lasts(world.random.uniform(1.0, 30.0)), end)
 

@@ -19,7 +19,10 @@ REACTION_SECONDS = 45.0
 # While downloads are paused: one look, and one that hangs.
 NEW_SECONDS = 15.0
 PAUSED, RESUMED = "Downloads are paused", "Downloads go on"
-CANNOT = ("Downloads cannot be paused", "Downloads cannot be resumed", "still paused?")
+NOT_DONE = (
+    *("Downloads cannot be paused, and nearly full", "Downloads cannot be resumed"),
+    *("Are downloads still paused?", "Nearly full"),
+)
 
 
 class Oracle:
@@ -31,7 +34,7 @@ class Oracle:
         self.told: list[tuple[float, Action]] = []
         self.records: list[Action] = []
         self.unsure = self.stops = self.starts = 0
-        self.broken_off = 0
+        self._stopped_at = 0.0
         self._since: dict[str, float | None] = {}
         self._low_seen: dict[str, float] = {}
         self._low_for_sure: set[str] = set()
@@ -56,18 +59,21 @@ class Oracle:
         room = self._last("room", good and all(disk.has_room() for disk in disks.values()))
         if low > REACTION_SECONDS:
             for one in world.items.values():
-                if one.downloads() and world.now - one.running_since > NEW_SECONDS:
+                if one.downloads() and self._is_old(one):
                     self._violated(f"{one.name} downloads, and a disk has been low for {low:.0f} s")
                     self._since["low"] = world.now
         if room > REACTION_SECONDS:
             self._low_seen.clear()
             self._low_for_sure.clear()
             for one in world.items.values():
-                if one.stopped and one.by == "guard":
+                checked = one.checking or world.now - one.checked_at < REACTION_SECONDS
+                if one.stopped and one.by == "guard" and not checked:
                     self._violated(f"{one.name} is still stopped {room:.0f} s after there was room")
                     one.by = ""
         full = disks["/data"].free <= 0
-        if full and not self._was_full and self._lasting("good") > REACTION_SECONDS:
+        # The last crumbs may go to one that was started a moment ago.
+        guilty = any(one.downloads() and self._is_old(one) for one in world.items.values())
+        if full and guilty and not self._was_full and self._lasting("good") > REACTION_SECONDS:
             self._violated("downloads have filled the disk")
         self._was_full = full
 
@@ -76,6 +82,7 @@ class Oracle:
         world = self.world
         if by_guard:
             self.stops += 1
+            self._stopped_at = world.now
             if one.left <= 0 and not one.stopped and one.finished_at < world.looked_at:
                 self._violated(f"it stopped {one.name}, which seeds")
             if not self._low_seen:
@@ -106,10 +113,8 @@ class Oracle:
             one.running_since = world.now
         one.stopped, one.by, one.unsure, one.forced = False, "", False, forced
 
-    def saved(self, before: str) -> None:
-        """The guard has written its list; what was stopped between its look and now is on it.
-        `before`: its phase until now; an end that never came was never told."""
-        self.broken_off += (before, self.world.saved["phase"]) == ("resuming", "pausing")
+    def saved(self) -> None:
+        """The guard has written its list; what was stopped between its look and now is on it."""
         for one in self.world.items.values():
             since = one.stopped and one.by == "user" and one.stopped_at >= self.world.looked_at
             if since and self._listed(one):
@@ -122,26 +127,33 @@ class Oracle:
             return
         self.told.append((self.world.now, action))
         good = self._since.get("good")
-        if any(one in action["title"] for one in CANNOT) and good is not None:
+        title = action["title"].partition(":")[0]
+        if title in NOT_DONE[:3] and good is not None:
             lasts = self.world.now - good
             if lasts > DEAF_SECONDS / 2:
                 self._violated(f"'{action['title']}' although all is well for {lasts:.0f} s")
 
     def judge_messages(self) -> None:
-        """Each pause is told once, and its end once."""
+        """Each pause is told once, and its end once; history has both."""
         titles = [action["title"].partition(":")[0] for _, action in self.told]
-        ours = [title for title in titles if title in (PAUSED, RESUMED)]
-        repeated = sum(one == two for one, two in zip(ours, ours[1:], strict=False))
-        if repeated > self.world.kills + self.broken_off:
+        known = [title for title in titles if title in (PAUSED, RESUMED) or title in NOT_DONE]
+        repeated = sum(one == two for one, two in zip(known, known[1:], strict=False))
+        if repeated > self.world.kills:
             self._violated(f"{repeated} messages twice, with {self.world.kills} kills")
+        ours = [title for title in known if title in (PAUSED, RESUMED)]
         if ours and ours[-1] == PAUSED and self._lasting("room") > REACTION_SECONDS:
             self._violated("it did not tell that downloads go on")
-        if not ours and self.stops:
-            self._violated("it did not tell that downloads are paused")
-        for title in set(titles) - set(ours):
+        outcomes = {entry["outcome"] for entry in self.records}
+        silent = not outcomes & {"downloads paused", "downloads resumed"}
+        if silent and self.stops and self.world.now - self._stopped_at > REACTION_SECONDS:
+            self._violated("history does not know that downloads were paused")
+        for title in set(titles) - set(known):
             many, most = titles.count(title), len(ours) + self.world.kills + 6
             if many > most:
                 self._violated(f"'{title}' {many} times")
+
+    def _is_old(self, one: Item) -> bool:
+        return self.world.now - one.running_since > NEW_SECONDS
 
     def _listed(self, one: Item) -> bool:
         entry = self.world.saved.get("stopped", {}).get(one.name)

@@ -136,9 +136,8 @@ class House:
     def save(self, state: Any) -> None:
         """On disk before anything is done."""
         self._world.call()
-        before = self._world.saved.get("phase", "open")
         self._world.saved = state
-        self._oracle.saved(before)
+        self._oracle.saved()
         self._world.call()
 
     def publish(self, report: Any) -> None:

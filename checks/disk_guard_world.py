@@ -62,6 +62,7 @@ class Item:
     was_forced: bool = False
     unsure: bool = False
     stopped_at: float = 0.0
+    checked_at: float = 0.0
     running_since: float = 0.0
     finished_at: float = 0.0
     loaded_at: float = 0.0

@@ -47,6 +47,7 @@ def initial_state() -> State:
         "since": 0.0,  # of pausing and resuming
         "silent": None,  # since when qBittorrent does not say
         "deaf": False,  # it was told that qBittorrent does not do it
+        "told": "",  # what the user knows: "deaf", "paused"; nothing, then its end is none either
         "stopped": {},  # hash: {"added_on", "name", "forced", "asked", "starting", "absent"}
         "resumed": 0,
         "login": portsync_login.initial_state(),
@@ -103,7 +104,7 @@ def step(
             state["login"] = portsync_login.attempt(state["login"], now)
             actions.append({"do": "login"})
     if _is_deaf(state, observed, now):
-        state["deaf"] = True
+        state |= {"deaf": True, "told": state["told"] or "deaf"}
         actions += disk_guard_words.deaf(state, observed)
     return actions, state
 
@@ -167,7 +168,9 @@ def _pause(actions: list[Action], state: State, observed: Observed) -> None:
             actions += disk_guard_words.paused_too(len(running))
     elif state["phase"] == "pausing":
         state |= {"phase": "paused", "deaf": False}
-        actions += disk_guard_words.paused(state, observed)
+        # Told before: there was room for a moment, and they were never all back.
+        actions += disk_guard_words.paused(state, observed, tell=state["told"] != "paused")
+        state["told"] = "paused"
     else:
         state["deaf"] = False
 
@@ -184,8 +187,8 @@ def _resume(actions: list[Action], state: State, observed: Observed) -> None:
             actions.append({"do": "start", "hashes": names, "forced": forced})
     if not waiting and state["phase"] == "resuming":
         state["phase"] = "open"
-        actions += disk_guard_words.resumed(state, observed)
-        state |= {"cause": [], "resumed": 0, "deaf": False}
+        actions += disk_guard_words.resumed(state, observed, tell=bool(state["told"]))
+        state |= {"cause": [], "resumed": 0, "deaf": False, "told": ""}
 
 
 def _settle_login(state: State, observed: Observed, now: float) -> None:

@@ -14,8 +14,8 @@ SUBJECT = "qbittorrent"
 STOP = "stack-manage.sh downloads down qbittorrent"
 
 
-def paused(state: State, observed: Observed) -> list[Action]:
-    """Nothing downloads any more."""
+def paused(state: State, observed: Observed, *, tell: bool) -> list[Action]:
+    """Nothing downloads any more; without `tell` only history says it."""
     where = disk_guard_levels.names(state["cause"])
     room = disk_guard_levels.room(observed, state["cause"])
     many = count(len(state["stopped"]))
@@ -23,8 +23,9 @@ def paused(state: State, observed: Observed) -> list[Action]:
         f"{room}. Stopped: {many}; what is added now is stopped as well, seeding goes on."
         f"{_until(state, observed)} What you stopped yourself stays stopped."
     )
-    return _told(f"Downloads are paused: {where} nearly full", message, 4,
-                 "downloads paused", room, {"torrents": len(state["stopped"])})  # fmt: skip
+    actions = _told(f"Downloads are paused: {where} nearly full", message, 4,
+                    "downloads paused", room, {"torrents": len(state["stopped"])})  # fmt: skip
+    return actions if tell else actions[1:]
 
 
 def paused_too(many: int) -> list[Action]:
@@ -32,8 +33,8 @@ def paused_too(many: int) -> list[Action]:
     return [_record("stopped too", "downloads are paused", {"torrents": many})]
 
 
-def resumed(state: State, observed: Observed) -> list[Action]:
-    """They run again."""
+def resumed(state: State, observed: Observed, *, tell: bool) -> list[Action]:
+    """They run again; without `tell` only history says it."""
     where = disk_guard_levels.names(state["cause"])
     room = disk_guard_levels.room(observed, state["cause"])
     message = f"{room or 'There is room'}. Started again: {count(state['resumed'])}."
@@ -42,8 +43,9 @@ def resumed(state: State, observed: Observed) -> list[Action]:
         message += f" Not there any more: {count(gone)}."
     if len(state["stopped"]) > gone:
         message += f" Checked, moved or without files: {count(len(state['stopped']) - gone)}."
-    return _told(f"Downloads go on: room again on {where}", message, 3,
-                 "downloads resumed", room, {"torrents": state["resumed"]})  # fmt: skip
+    actions = _told(f"Downloads go on: room again on {where}", message, 3,
+                    "downloads resumed", room, {"torrents": state["resumed"]})  # fmt: skip
+    return actions if tell else actions[1:]
 
 
 def deaf(state: State, observed: Observed) -> list[Action]:

@@ -191,6 +191,28 @@ def test_low_again_in_the_middle_of_resuming_stops_everything_again() -> None:
     assert not any(one["starting"] for one in state["stopped"].values())
 
 
+def test_a_pause_that_nobody_was_told_of_ends_without_a_word() -> None:
+    _, state = step(steps.initial_state(), LOW)
+    actions, state = step(state, LOW, torrents=[torrent("a")])
+    state = do(state, actions)
+    actions, state = step(state, ROOM, torrents=[torrent("a", "stopped")])
+    actions, state = step(do(state, actions), ROOM, torrents=[torrent("a")])
+    assert titles(actions) == [] and state["phase"] == "open"
+    assert [one["outcome"] for one in actions] == ["downloads resumed"]
+
+
+def test_a_pause_in_the_middle_of_resuming_is_told_as_little_as_the_end_that_never_came() -> None:
+    state = paused(torrent("a"))
+    actions, state = step(state, ROOM, torrents=None, asked=True)
+    assert titles(actions) == []
+    _, state = step(state, LOW, torrents=[torrent("a", "stopped")])
+    actions, state = step(state, LOW, torrents=[torrent("a", "stopped")])
+    assert titles(actions) == [] and state["phase"] == "paused"
+    actions, state = step(state, ROOM, torrents=[torrent("a", "stopped")])
+    actions, state = step(do(state, actions), ROOM, torrents=[torrent("a")])
+    assert titles(actions) == ["Downloads go on"]
+
+
 def test_switched_off_it_gives_back_what_it_took() -> None:
     state = paused(torrent("a"))
     seen = observed(LOW, torrents=[torrent("a", "stopped")])
