@@ -14,12 +14,12 @@ import os
 import random
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from checks.bitflip_house import KINDS, House, Outcome, flipped
+from checks.bitflip_house import ANYWHERE, KINDS, House, Outcome, flipped
 from checks.framework import Break, CheckError, Context
 from mediastack.backup import care, repository_files, restic
 from mediastack.backup.restic import ResticError
@@ -30,7 +30,7 @@ BUDGET_SECONDS = 120.0
 # No box, so the lane beside the box may run it.
 ELSEWHERE = True
 FLIPS, FLIPS_FULL = 30, 100
-FLIPS_DESPITE, FLIPS_DESPITE_FULL = 8, 50
+FLIPS_DESPITE, FLIPS_DESPITE_FULL = 14, 49
 FLIPS_CARE, FLIPS_CARE_FULL = 7, 49
 # Restored all the same, each of these would be a restore of its own.
 FLIPS_WITH_FAULT = 14
@@ -83,7 +83,9 @@ def restore(context: Context) -> None:
             found += 1
         require_untouched(context, house, where)
 
-    each(context, house, FLIPS_FULL if context.full else FLIPS, judge)
+    # Every other one may be anywhere; with a fault they have to be where it is.
+    kinds = KINDS if context.break_name else [kind for one in KINDS for kind in (one, ANYWHERE)]
+    each(context, house, FLIPS_FULL if context.full else FLIPS, judge, kinds)
     context.figure("found_before_anything_was_touched", found)
 
 
@@ -102,7 +104,9 @@ def despite(context: Context) -> None:
         outcomes["refused"] += 1
         require_untouched(context, house, where)
 
-    each(context, house, FLIPS_DESPITE_FULL if context.full else FLIPS_DESPITE, judge)
+    # Mostly where it hurts: in what the backup needs.
+    kinds = [kind for one in KINDS for kind in (one, "needed")]
+    each(context, house, FLIPS_DESPITE_FULL if context.full else FLIPS_DESPITE, judge, kinds)
     for name, count in outcomes.items():
         context.figure(f"despite_{name}", count)
 
@@ -126,15 +130,18 @@ def by_care(context: Context) -> None:
 
 
 def each(
-    context: Context, house: House, count: int, judge: Callable[[str, random.Random], None]
+    context: Context,
+    house: House,
+    count: int,
+    judge: Callable[[str, random.Random], None],
+    kinds: Sequence[str] = KINDS,
 ) -> None:
-    """Turn so many bits, one after the other, and have each judged."""
+    """Turn so many bits, one after the other in files of these kinds, and have each judged."""
     count = min(count, FLIPS_WITH_FAULT) if context.break_name else count
     with context.planted():
         for number in range(count):
             choice = random.Random(f"{context.seed} {number}")  # noqa: S311 - choices of a test
-            kind = KINDS[number // 2 % len(KINDS)] if number % 2 or count < FLIPS else ""
-            path, offset = house.place(kind, choice)
+            path, offset = house.place(kinds[number % len(kinds)], choice)
             bit = choice.randrange(8)
             name = path.relative_to(house.repository)
             with flipped(path, offset, bit):
@@ -216,7 +223,7 @@ def takes_what_comes(context: Context) -> Iterator[None]:
         return real(target, arguments, **options)
 
     def over(tree: str, databases: str, records: Any) -> None:
-        if databases and os.path.isdir(databases):
+        if records and os.path.isdir(databases):
             shutil.copytree(databases, tree, dirs_exist_ok=True)
 
     with (

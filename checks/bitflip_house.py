@@ -32,6 +32,7 @@ BIG_MEBIBYTES, SMALL_FILES, SMALL_BYTES, OLD_MEBIBYTES = 22, 200, 60_000, 15
 DATABASE_ROWS = 20_000
 SERVICES = ("sonarr", "plex")
 KINDS = ("config", "keys", "snapshots", "index", "needed", "spare", "end of a pack")
+ANYWHERE = ""
 LAST_BYTES = 200
 
 
@@ -123,8 +124,8 @@ class House:
         return sum(path.stat().st_size for path in self.files())
 
     def place(self, kind: str, choice: random.Random) -> tuple[Path, int]:
-        """A random byte of a file of this kind; "" is any byte of the whole repository."""
-        if not kind:
+        """A random byte of a file of this kind, or of the whole repository."""
+        if kind == ANYWHERE:
             number = choice.randrange(self.size())
             for path in self.files():
                 if number < path.stat().st_size:
@@ -132,10 +133,12 @@ class House:
                 number -= path.stat().st_size
         known: dict[str, list[Path]] = {
             "config": [self.repository / "config"],
-            "needed": [path for path in self.packs() if path not in self.spare],
+            # Large ones: what is in them is the newest backup's but for their ends.
+            "needed": [path for path in self.packs()
+                       if path not in self.spare and path.stat().st_size > 4 * MEBIBYTE],
             "spare": self.spare,
             "end of a pack": self.packs(),
-        }
+        }  # fmt: skip
         files = known.get(kind) or sorted((self.repository / kind).iterdir())
         path = choice.choice(files)
         size = path.stat().st_size
@@ -188,7 +191,7 @@ def flipped(path: Path, number: int, bit: int) -> Iterator[None]:
 
 
 def digests(top: Path) -> dict[str, str]:
-    """Every file below by its content, of databases their rows; ours beside the configs left out."""
+    """Every file below by its content, of databases by their rows; without our own beside them."""
     found = {}
     for path in sorted(top.rglob("*")):
         name = str(path.relative_to(top))
@@ -209,8 +212,11 @@ def times(top: Path) -> dict[str, tuple[int, int]]:
 
 
 def _rows(path: Path) -> bytes:
-    with contextlib.closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as connection:
-        return repr(connection.execute("SELECT * FROM entries ORDER BY id").fetchall()).encode()
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as database:
+            return repr(database.execute("SELECT * FROM entries ORDER BY id").fetchall()).encode()
+    except sqlite3.DatabaseError as error:
+        return f"damaged: {error}".encode()
 
 
 def _write(path: Path, number: int, bit: int) -> None:

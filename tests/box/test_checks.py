@@ -39,6 +39,7 @@ FAULTS = {
     "webhook": ("no-token", "no token is answered with 202"),
     "updates": ("config-not-restored", "the old version starts with"),
     "notify": ("unmasked", "is in a message or in the log"),
+    "bitflip": ("reads-no-data", "is not found, and restored from"),
     "updates-crash": ("journal-after-act", "was made while the journal said"),
     "image-lock": ("ignores-the-lock", "a deploy changes containers /crate"),
     "disaster": ("owners-kept", "uid is 1000 instead of 1500"),

@@ -39,6 +39,12 @@ def test_latest_is_the_last_and_a_beginning_names_one() -> None:
     assert snapshots.find([ONE, TWO], "a1a1") == ONE
 
 
+def test_one_of_the_future_is_the_latest_only_where_there_is_no_other() -> None:
+    wrong = TWO._replace(id="b3" * 32, time="2099-01-01T00:00:00.000+00:00")
+    assert snapshots.find([ONE, TWO, wrong]) == TWO
+    assert snapshots.find([wrong]) == wrong and snapshots.find([ONE, wrong], "b3") == wrong
+
+
 @pytest.mark.parametrize(
     ("there", "wanted", "words"),
     [

@@ -10,6 +10,7 @@ to, or hold the lock of a host that is no more.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from mediastack.backup.settings import Target
 TAG = "mediastack"
 PARTIAL = "mediastack-partial-"
 LATEST = "latest"
+DAY_SECONDS = 24 * 3600.0
 # restic 0.12 to 0.16 answer a backup with an identity of eight digits only.
 SHORTEST = 8
 # restic leaves out what it cannot read, says so on standard error and ends with 0.
@@ -59,6 +61,7 @@ def listed(target: Target, *, despite_damage: bool = False) -> list[Snapshot]:
 def find(found: Iterable[Snapshot], wanted: str = LATEST, *, target: str = "") -> Snapshot:
     """Return the one that "latest" or the beginning of an identity means.
 
+    One of tomorrow was made while the clock was wrong: the latest only where there is no other.
     Raise LookupError, whose message is for the user; `target` is named in it.
     """
     there = list(found)
@@ -66,7 +69,8 @@ def find(found: Iterable[Snapshot], wanted: str = LATEST, *, target: str = "") -
     if not there:
         raise LookupError(f"{place} holds no backup; fix: stack-manage.sh backup")
     if wanted == LATEST:
-        return there[-1]
+        tomorrow = clock.timestamp(time.time() + DAY_SECONDS)
+        return ([one for one in there if one.time < tomorrow] or there)[-1]
     matching = [one for one in there if wanted and one.id.startswith(wanted)]
     if len(matching) == 1:
         return matching[0]
