@@ -301,13 +301,15 @@ def test_told_to_end_it_lets_an_act_end_within_reason(
     tmp_path: Path, seconds: str, ends_well: bool
 ) -> None:
     begun = tmp_path / "begun"
-    with program(tmp_path, str(begun), seconds) as process:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connect(connection, tmp_path / "h.sock")
-            connection.sendall(b'{"do":"act","verb":"revive","services":["sonarr"]}\n')
-            wait_for(begun)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(5) == 0
+    with (
+        program(tmp_path, str(begun), seconds) as process,
+        socket.socket(socket.AF_UNIX) as connection,
+    ):
+        connect(connection, tmp_path / "h.sock")
+        connection.sendall(b'{"do":"act","verb":"revive","services":["sonarr"]}\n')
+        wait_for(begun)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
     assert Path(f"{begun}.done").exists() is ends_well
 
 
