@@ -137,7 +137,7 @@ def rebuild(context: Context) -> None:
     lock = house.state(context, OWN)["lock"]
     locked = Version(lock["image"], lock["digest"])
     before = digests(context)
-    with moved_on(context, locked), context.planted():
+    with no_updates(context), moved_on(context, locked), context.planted():
         box.run(host, REMOVE)
         context.control("a host without containers", not digests(context))
         done = box.deploy(host, check=False)
@@ -155,6 +155,17 @@ def rebuild(context: Context) -> None:
                 context.violation(f"after a rebuild {text}")
         runs(context, locked, "after a rebuild")
     context.figure("containers_rebuilt", len(before))
+
+
+@contextlib.contextmanager
+def no_updates(context: Context) -> Iterator[None]:
+    """A tag that moves on is an update, and What's Up Docker tells of it as soon as it starts."""
+    box.run(context.box, f"{MANAGE} pause-updates")
+    house.wait_until_idle(context)
+    try:
+        yield
+    finally:
+        box.run(context.box, f"{MANAGE} pause-updates --off", check=False)
 
 
 @contextlib.contextmanager
@@ -176,7 +187,8 @@ def catalog(context: Context) -> None:
     """A pin above the locked tag wins."""
     newer = house.publish(OWN, house.bumped(OWN.tag, 5))
     context.resources.callback(house.withdraw, newer)
-    with house.with_service(context.box.sources, **{OWN.name: {"tag": newer.tag}}) as sources:
+    change = {OWN.name: {"tag": newer.tag}}
+    with no_updates(context), house.with_service(context.box.sources, **change) as sources:
         raised = context.box
         context.box = replace(raised, sources=sources)
         try:
