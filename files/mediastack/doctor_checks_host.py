@@ -44,7 +44,12 @@ def units(config: Config, facts: Facts) -> list[Finding]:
 
 
 def never_fires(unit: Mapping[str, str]) -> bool:
-    """Say whether systemd knows no next time for a timer (facts: `systemctl show`)."""
+    """Say whether systemd knows no next time for a timer (facts: `systemctl show`).
+
+    While what it starts is at work ("running") there is none yet.
+    """
+    if unit.get("SubState") == "running":
+        return False
     known = [unit.get(f"NextElapseUSec{one}") for one in ("Realtime", "Monotonic")]
     return known != [None, None] and all(one in ("", "0", "infinity", "n/a", None) for one in known)
 

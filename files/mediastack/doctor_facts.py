@@ -46,7 +46,7 @@ Run = Callable[[Sequence[str]], "str | None"]
 TIMEOUT_SECONDS = 20
 KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
 UNIT_PROPERTIES = (
-    "Id,LoadState,UnitFileState,ActiveState,NeedDaemonReload,MainPID"
+    "Id,LoadState,UnitFileState,ActiveState,SubState,NeedDaemonReload,MainPID"
     ",NextElapseUSecRealtime,NextElapseUSecMonotonic"
 )
 

@@ -82,6 +82,20 @@ def test_dependents_of_a_gluetun_that_the_user_stopped_are_not_blamed() -> None:
     assert failed(house.config(), facts) == []
 
 
+@pytest.mark.parametrize(("state", "fine"), [("running", True), ("elapsed", False)])
+def test_a_timer_has_no_next_time_while_what_it_starts_is_at_work(state: str, fine: bool) -> None:
+    facts = house.facts()
+    config = house.config()
+    config["units"].append({"name": "mediastack-update.timer", "kind": "timer"})
+    facts["units"]["mediastack-update.timer"] = {
+        **facts["units"]["mediastack-keeper.service"],
+        "NextElapseUSecRealtime": "",
+        "NextElapseUSecMonotonic": "infinity",
+        "SubState": state,
+    }
+    assert (failed(config, facts) == []) is fine
+
+
 def test_a_left_over_of_a_recreate_does_not_stand_in_for_the_service() -> None:
     facts = house.facts()
     house.container(facts, "seerr")["name"] = "0123456789ab_seerr"

@@ -29,7 +29,7 @@ from tests.unit import (
     smoke_faults_wall,
     smoke_house,
 )
-from tests.unit.smoke_faults import Observed, listener, port, stranger, without
+from tests.unit.smoke_faults import TIMER, Observed, listener, port, stranger, without
 
 F, S, H = expect_files, expect_secrets, expect_host
 C, N, T = expect_containers, expect_networks, expect_traffic
@@ -104,6 +104,14 @@ def test_a_planted_fault_is_found_and_named(house, fault):
 
 def test_every_check_is_made_to_fail_by_a_fault():
     assert set(checks()) == {fault.check for fault in FAULTS}
+
+
+def test_a_timer_has_no_next_time_while_what_it_starts_is_at_work(house):
+    expected, observed = house
+    timer = observed["units"][TIMER]
+    timer["NextElapseUSecRealtime"] = ""
+    timer["SubState"] = "running"
+    assert list(H.unit(expected, observed, TIMER)) == []
 
 
 def test_a_foreign_container_may_publish_what_it_likes(house):
