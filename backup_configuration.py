@@ -28,3 +28,10 @@ def secrets(settings: Settings) -> tuple[Secret, ...]:
 def table(settings: Settings) -> dict[str, Any]:
     """The [backup] table."""
     return settings.backup.model_dump()
+
+
+def directories(settings: Settings) -> str:
+    """Where the unit of backups may write as well: remotes that are directories of the host."""
+    places = (remote.repository for remote in settings.backup.remotes.values())
+    found = sorted({place for place in places if place.startswith("/")})
+    return " ".join("-" + place.replace("%", "%%") for place in found)

@@ -16,6 +16,7 @@ from typing import Any
 
 import tomli_w
 
+import backup_configuration
 import door_configuration
 import host_configuration as configuration
 import monitor_configuration
@@ -153,6 +154,7 @@ def unit_placeholders(
         "DATA_MOUNT": mount_unit(settings.storage.data),
         "CONFIG": settings.storage.config,
         "BACKUPS": settings.storage.backups,
+        "BACKUP_REMOTES": backup_configuration.directories(settings),
         "METRICS_PORT": str(settings.monitor.metrics_port),
         "MONITOR_NETWORK": monitor_configuration.network(settings),
         **door_configuration.placeholders(settings, secrets),

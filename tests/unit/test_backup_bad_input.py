@@ -143,6 +143,12 @@ def test_a_server_that_is_away(config: dict[str, Any], capsys: pytest.CaptureFix
     assert report(config)["targets"]["nas"]["error_kind"] == "unreachable"
 
 
+def test_a_place_where_none_can_be_made(config: dict[str, Any]) -> None:
+    target = with_remote(config, "/proc/nowhere")
+    with pytest.raises(restic.ResticError, match="fix: is its disk mounted there, its path right"):
+        repository.make(target)
+
+
 def test_an_environment_that_cannot_be_read(
     config: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:

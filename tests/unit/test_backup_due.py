@@ -176,6 +176,17 @@ def test_failed_care_is_tried_again_after_a_pause() -> None:
     assert find(known(local=entry), NOON + 20 * 60).care == ["local"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "cared"),
+    [("unreachable", False), ("password", False), ("full", True), ("database", True), ("", True)],
+)
+def test_what_cannot_be_reached_is_not_cared_for_and_what_is_full_is(
+    kind: str, cared: bool
+) -> None:
+    entry = {"known_since": OLD - 99 * DAY, "saved_at": OLD, "error": "x", "error_kind": kind}
+    assert bool(find(known(local=entry), NOON).care) is cared
+
+
 SAVED = {"known_since": OLD, "saved_at": NOON}
 
 

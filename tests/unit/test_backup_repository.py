@@ -108,7 +108,7 @@ def at_work(config: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
     )
     try:
         deadline = time.monotonic() + 30
-        while not os.listdir(os.path.join(target.repository, "locks")):
+        while not locks(config):
             assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.02)
         yield process
@@ -118,7 +118,9 @@ def at_work(config: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def locks(config: dict[str, Any]) -> list[str]:
-    return os.listdir(os.path.join(local(config).repository, "locks"))
+    """Those that are whole: what is being written has a longer name."""
+    found = os.listdir(os.path.join(local(config).repository, "locks"))
+    return [name for name in found if len(name) == 64]
 
 
 @needs_restic

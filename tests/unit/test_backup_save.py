@@ -115,6 +115,28 @@ def test_what_could_not_be_removed_at_once_is_removed_before_the_next(
 
 
 @needs_restic
+def test_a_server_that_only_says_that_it_has_removed_one_is_not_believed(
+    config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real: Callable[..., restic.Answer] = restic.run
+
+    def run(target: Any, arguments: Any, **options: Any) -> restic.Answer:
+        if arguments[0] == "forget":
+            return restic.Answer([], [])
+        answer = real(target, arguments, **options)
+        if arguments[0] == "backup" and snapshots.TAG in arguments:
+            raise ResticError("unreadable", "/config/a: Input/output error")
+        return answer
+
+    with monkeypatch.context() as patched:
+        patched.setattr(restic, "run", run)
+        with pytest.raises(ResticError):
+            save.save(config, local(config), staged(config))
+    os.unlink(os.path.join(config["paths"]["state"], "backup.json"))
+    assert len(held(config)) == 2 and snapshots.listed(local(config)) == []
+
+
+@needs_restic
 def test_another_hosts_snapshot_is_not_taken_for_a_partial_one(
     config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from backup_house import furnish, held, local, needs_restic, placed, ran
 
 from mediastack import config as configuration
-from mediastack.backup import report, run, run_lock, scheduled, verb
+from mediastack.backup import report, repository, run, run_lock, scheduled, verb
 
 
 @pytest.fixture
@@ -104,9 +104,21 @@ def test_a_target_that_is_away_is_said_and_the_others_are_listed(
 ) -> None:
     with_backups(config, 1)
     config["backup"]["remotes"] = {"nas": {"repository": str(tmp_path / "none")}}
+    repository.remember(local(config)._replace(name="nas", repository=str(tmp_path / "none")))
     assert verb.main(["list"]) == 1
     said = capsys.readouterr()
     assert len(said.out.splitlines()) == 1 and "nas: " in said.err
+
+
+@needs_restic
+def test_before_the_first_backup_the_list_is_empty(
+    config: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verb.main(["list"]) == 0
+    assert capsys.readouterr().out == "there is no backup yet\n"
+    repository.remember(local(config))
+    assert verb.main(["list"]) == 1
+    assert "there is no repository" in capsys.readouterr().err
 
 
 @needs_restic

@@ -43,7 +43,7 @@ def look_after(config: Mapping[str, Any], target: Target, *, by_hand: bool = Fal
     report.note_target(target.name, care_tried_at=clock.timestamp(now), care_tries=tries)
     try:
         check(target, part(settings.of(config).check_percent, now))
-        prune(config, target)
+        gone = prune(config, target)
     except ResticError as error:
         report.note_target(target.name, care_error=str(error))
         tell.failed(
@@ -52,6 +52,7 @@ def look_after(config: Mapping[str, Any], target: Target, *, by_hand: bool = Fal
         )  # fmt: skip
         raise
     report.note_target(target.name, cared_at=clock.timestamp(now), care_error="", care_tries=0)
+    tell.cared(target.name, time.time() - now, sorted(gone))
     tell.well(name, host=host, by_hand=by_hand)
 
 

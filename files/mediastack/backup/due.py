@@ -22,6 +22,8 @@ LONGEST_PAUSE_SECONDS = 4 * 3600.0
 # A week, less what a night may be shorter or begin earlier than that of the week before.
 WEEK_SECONDS = 6.5 * 24 * 3600
 CLOCK_SLACK_SECONDS = 300.0
+# What keeps a backup from a repository keeps care from it as well, and is told once.
+CLOSED = ("unreachable", "absent", "password", "missing", "read-only", "other")
 
 Report = Mapping[str, Any]
 
@@ -52,6 +54,7 @@ def find(
             name
             for name, entry in known.items()
             if entry.get("saved_at")
+            and not (entry.get("error") and entry.get("error_kind") in CLOSED)
             and moment - _newest(entry, ("cared_at", "known_since"), now) >= WEEK_SECONDS
             and not _waits(f"{name} care", entry, "care_tried_at", "care_tries", now)
         ],

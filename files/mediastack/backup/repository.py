@@ -78,7 +78,14 @@ def make_if_new(target: Target) -> None:
 
 def make(target: Target) -> None:
     """Make a repository, and remember it. Raise ResticError."""
-    restic.run(target, ["init"])
+    try:
+        restic.run(target, ["init"])
+    except ResticError as error:
+        if error.kind != "other":
+            raise
+        raise ResticError(
+            "other", f"{error}; fix: is its disk mounted there, its path right?", error.code
+        ) from error
     remember(target)
 
 

@@ -129,15 +129,24 @@ def _drop(target: Target, host: str, began: float) -> None:
 
 
 def _settle(target: Target) -> None:
-    """Remove the partial snapshots of this repository that are known here, or let another one say
-    what they are. Raise OSError, ResticError."""
+    """Remove the partial snapshots of this repository that are known here; where that may not be
+    done, have another one say what they are. Raise OSError, ResticError."""
     for one in _partial(target):
-        if target.append_only:
+        if target.append_only or not _removed(target, one):
             words = ["--tag", snapshots.PARTIAL + one, "--", target.password_file]
             repository_locks.run(target, ["backup", *words], seconds=restic.WORK_SECONDS)
-        else:
-            repository_locks.run(target, ["forget", one])
         report.note_target(target.name, partial=[x for x in _partial(target) if x != one])
+
+
+def _removed(target: Target, snapshot: str) -> bool:
+    """Remove it and see: restic 0.18 ends with 0 also where a server has refused."""
+    try:
+        repository_locks.run(target, ["forget", snapshot])
+    except ResticError as error:
+        if error.kind != "read-only":
+            raise
+    answer = restic.run(target, ["snapshots", "--no-lock"])
+    return not any(snapshots.same(str(one["id"]), snapshot) for one in answer.objects)
 
 
 def _partial(target: Target) -> list[str]:

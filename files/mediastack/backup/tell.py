@@ -78,6 +78,15 @@ def done(subject: str, seconds: float, details: Mapping[str, Any]) -> None:
     ledger.append(ACTOR, subject, "backed up", duration_seconds=seconds, details=dict(details))
 
 
+def cared(subject: str, seconds: float, removed: list[str]) -> None:
+    """Write down that a repository was verified, and which snapshots went."""
+    words = f"verified, {len(removed)} old backups removed"
+    print(f"{subject}: {words}, {seconds:.0f} s")
+    details = {"removed": removed}
+    ledger.append(ACTOR, subject, "cared for", duration_seconds=seconds, cause=words,
+                  details=details)  # fmt: skip
+
+
 def is_news(before: Mapping[str, Any], kind: str, tries: int, now: float) -> bool:
     """Whether the user is to be told, who was told of `before` ({"kinds", "at"}). Pure."""
     if not before:

@@ -29,7 +29,11 @@ def show(config: dict[str, Any], targets: Sequence[Target], options: argparse.Na
         try:
             found = snapshots.listed(target)
         except ResticError as error:
-            code, found = problem(str(error)), []
+            found = []
+            if error.kind == "absent" and not repository.is_known(target):
+                # The first backup makes it.
+                continue
+            code = problem(str(error))
             if error.kind == "damaged":
                 # Those that can be read are worth knowing all the more.
                 with contextlib.suppress(ResticError):
