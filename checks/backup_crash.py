@@ -12,6 +12,7 @@ every step.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 from typing import Any
 
@@ -31,6 +32,8 @@ POINTS_WITH_FAULT = 6
 # So many killed runs after each other, before one that is not: what they left adds up.
 CHAIN = 3
 LANDED_SHARE = 0.6
+# After these somebody else works. Of a step that took long once, no more than this is waited for.
+AT_WORK, LONGEST_SECONDS = ("subprocess.Popen", "http.client.send"), 3.0
 RESTORE = ("restore", "--yes", *(word for one in RESTORED for word in ("--service", one.name)))
 
 
@@ -48,6 +51,9 @@ def settle(context: Context) -> None:
     if context.box is not None:
         with contextlib.suppress(CheckError, SandboxError):
             house.run(context, "restore", "--resume")
+            if context.break_name:
+                # What a planted fault has made of the configs.
+                house.run(context, *RESTORE)
             box.deploy(context.box)
     ground.settle(context)
 
@@ -118,32 +124,52 @@ class Story:
 
 def points(context: Context, name: str, reference: Run) -> list[tuple[int, float]]:
     """Where to kill: (step, seconds after it). Half of them exactly before a step, the others
-    somewhere in the time that all of it takes, which is where its children work."""
+    while a process or Docker is at work for it."""
     steps = reference.steps
     if not steps:
         raise CheckError(f"the interpreter tells of no step of {' '.join(reference.words)}")
     if context.break_name:
-        focus = re.compile(faults.FOCUS[context.break_name])
-        there = [number for number, (_, event, what) in enumerate(steps, 1)
-                 if focus.search(f"{event} {what}")]  # fmt: skip
-        if not there:
-            raise CheckError(f"{context.break_name}: no step is like {focus.pattern}")
-        chosen = [context.random.choice(there) for _ in range(POINTS_WITH_FAULT)]
-        delay = faults.DELAY.get(context.break_name, 0.0)
-        return [(one, delay * (0.5 + context.random.random())) for one in chosen]
+        return _focused(context, steps)
     if context.full:
-        return [(number, 0.0) for number in range(1, len(steps) + 1)]
+        return [(number, 0.0) for number in every(steps)]
     count = POINTS[name]
-    exactly = context.random.sample(range(1, len(steps) + 1), count // 2)
+    different = every(steps)
+    exactly = context.random.sample(different, min(count // 2, len(different)))
     found = [(number, 0.0) for number in exactly]
-    first, last = steps[0][0], reference.began + reference.seconds
-    for part in range(count - len(found)):
-        share = (part + context.random.random()) / (count - len(found))
-        moment = first + share * (last - first)
-        number = sum(at <= moment for at, _, _ in steps)
-        found.append((number, moment - steps[number - 1][0]))
+    ends = [at for at, _, _ in steps[1:]] + [reference.began + reference.seconds]
+    gaps = {
+        number: min(end - at, LONGEST_SECONDS)
+        for number, ((at, event, _), end) in enumerate(zip(steps, ends, strict=True), 1)
+        if event in AT_WORK
+    }
+    for number in context.random.choices([*gaps], [*gaps.values()], k=count - len(found)):
+        found.append((number, gaps[number] * context.random.random()))
     context.random.shuffle(found)
     return found
+
+
+def every(steps: list[list[Any]]) -> list[int]:
+    """Every step, but of the same one many times in a row (files of a tree that is removed) the
+    first, one in the middle and the last."""
+    found: list[int] = []
+    for _, group in itertools.groupby(range(1, len(steps) + 1), lambda one: steps[one - 1][1]):
+        several = [*group]
+        found += sorted({several[0], several[len(several) // 2], several[-1]})
+    return found
+
+
+def _focused(context: Context, steps: list[list[Any]]) -> list[tuple[int, float]]:
+    """With a planted fault: where that shows."""
+    focus = re.compile(faults.FOCUS[context.break_name])
+    there = [number for number, (_, event, what) in enumerate(steps, 1)
+             if focus.search(f"{event} {what}")]  # fmt: skip
+    if not there:
+        raise CheckError(f"{context.break_name}: no step is like {focus.pattern}")
+    delay = faults.DELAY.get(context.break_name, 0.0)
+    return [
+        (context.random.choice(there), delay * (0.5 + context.random.random()))
+        for _ in range(POINTS_WITH_FAULT)
+    ]
 
 
 def backup(context: Context) -> None:
@@ -256,7 +282,7 @@ def _said(reference: Run, point: tuple[int, float]) -> str:
 
 CASES = {"backup": backup, "prune": prune, "restore": restore}
 BREAKS = {
-    "copies-in-place": Break("restore", faults.copies_in_place),
+    "piece-by-piece": Break("restore", faults.moves_piece_by_piece),
     "resume-forgets": Break("restore", faults.resume_forgets),
     "stop-unexplained": Break("backup", faults.stop_unexplained),
     "offers-partial": Break("backup", faults.offers_partial),

@@ -13,16 +13,24 @@ from checks.updates_crash_faults import patched
 
 
 @contextlib.contextmanager
-def copies_in_place(context: Context) -> Iterator[None]:
-    """It copies what was backed up over what is there, file by file."""
+def moves_piece_by_piece(context: Context) -> Iterator[None]:
+    """It empties the config, and moves into it what was backed up, name by name."""
+    exchanging = "    try:\n        exchange(live, staged)\n"
+    moving = """\
+    import shutil
+    for name in os.listdir(live):
+        path = os.path.join(live, name)
+        shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+    for name in os.listdir(staged):
+        os.rename(os.path.join(staged, name), os.path.join(live, name))
+    return
+"""
+    identity = "    if identity(live) != wanted:\n"
     with patched(
         context,
         "restore/swap.py",
-        "    try:\n        exchange(live, staged)\n",
-        "    import shutil\n    try:\n        shutil.rmtree(live)\n"
-        "        shutil.copytree(staged, live, symlinks=True)\n        return\n",
-        "    if identity(live) != wanted:\n",
-        "    if identity(staged) == wanted:\n",
+        *(exchanging, moving + exchanging),
+        *(identity, "    if identity(staged) == wanted and os.listdir(staged):\n"),
     ):
         yield
 
@@ -66,7 +74,7 @@ def stale_lock(context: Context) -> Iterator[None]:
 
 
 FOCUS = {
-    "copies-in-place": r"os\.(mkdir|chmod|utime|rmdir|remove) .*config/(seerr|sonarr)/check",
+    "piece-by-piece": r"os\.rename .*mediastack-restore/[^/]+/(seerr|sonarr)/",
     "resume-forgets": r"http\.client\.send .*/stop",
     "stop-unexplained": r"http\.client\.send .*/stop",
     "offers-partial": r"subprocess\.Popen .*'backup', '--tag'",

@@ -42,6 +42,7 @@ def plant(root: str, state: int, owner: int, odd: bool) -> None:
         os.utime(path, ns=(chance.randrange(10**18), chance.randrange(10**18)))
     os.link(f"{top}/state", f"{top}/deep/hard")
     os.symlink(f"nowhere-{state}", f"{top}/link")
+    os.lchown(f"{top}/link", owner, owner)
     for directory in ("deep/er", "deep", ""):
         path = f"{top}/{directory}".rstrip("/")
         os.chown(path, owner, owner)

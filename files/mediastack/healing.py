@@ -10,8 +10,8 @@ Engine API "pause", willfarrell/autoheal (lists unhealthy containers, then resta
 
 While an updated service has to prove itself it stays paused, if it watches that one: a migration
 may take longer than a health check is patient, and a restart in its middle makes a bad version of a
-good one. So while a restored one has to. The journals of both say so, and their end lets the keeper
-wake Autoheal.
+good one. So while a restored config may be migrated. The journals of both say so, and their end
+lets the keeper wake Autoheal.
 """
 
 from __future__ import annotations

@@ -346,13 +346,13 @@ def test_a_journal_of_newer_programs_or_half_of_one_holds_nobody(house: House) -
 
 def test_who_is_held_and_who_is_in_work(house: House) -> None:
     found = {
-        "a": {**restore_house.begun(house.stage, "seerr"), "step": "swap"},
+        "a": {**restore_house.begun(house.stage, "seerr"), "step": "swap", "patient": True},
         "b": {**restore_house.begun(house.stage, "plex"), "step": "swap", "atomic": False},
-        "c": restore_house.begun(house.stage, "sonarr"),
+        "c": restore_house.begun(house.stage, "sonarr", patient=True),
         "d": {**restore_house.begun(house.stage, "tautulli"), "step": "done"},
     }
     inflight.write({"schema": 1, "id": "i", "phase": "apply", "services": found})
-    assert set(inflight.held()) == {"b"} and inflight.in_work() == {"a", "b"}
+    assert set(inflight.held()) == {"b"} and inflight.in_work() == {"a"}
     inflight.write({"schema": 1, "id": "i", "phase": "fetch", "services": found})
     assert inflight.held() == {} and inflight.in_work() == set()
 

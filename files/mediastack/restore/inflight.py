@@ -3,8 +3,8 @@
 {"schema", "id", "target", "snapshot", "made_at", "at" (ISO), "asked_by", "phase": "fetch" (nothing
 live was touched yet) or "apply", "services": {name: transaction}}. Whoever starts containers asks
 here first: in a held step a service's image and its config are no pair, and while a restored one
-has to prove itself nobody restarts it for being unhealthy. A file that is damaged, or of a release
-that nobody here knows, holds nothing.
+may have to migrate its databases nobody restarts it for being unhealthy. A file that is damaged, or
+of a release that nobody here knows, holds nothing.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def held() -> dict[str, str]:
 
 
 def in_work() -> set[str]:
-    """Return the services that a restore has stopped, or that have to prove themselves now."""
+    """Return the services that nobody is to restart for being unhealthy: they may migrate."""
     found = _transactions()
     return {name for name, tx in found.items() if transaction.is_in_work(tx)}
 

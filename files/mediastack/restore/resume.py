@@ -22,6 +22,15 @@ from mediastack.updater.house import Trouble
 
 ACTOR = "restore"
 UNIT = "mediastack-backup.service"
+WORDS = {
+    "stop": "stopping it and exchanging its config",
+    "watch": "runs on it; is it well?",
+    "back": "going back to its config of before",
+    "rewatch": "runs on its config of before; is it well?",
+    "done": "done",
+    "failed": "is as it was",
+    "undone": "its config of before is back",
+}
 Load = Callable[[], dict[str, Any]]
 Said = Callable[[str], None]
 
@@ -57,9 +66,8 @@ def carry_on(
     def write(everybody: Mapping[str, transaction.Transaction]) -> None:
         inflight.write({**journal, "services": dict(everybody)})
         for name, tx in everybody.items():
-            if heard.get(name) != tx["step"]:
-                heard[name] = tx["step"]
-                said(f"{name}: {tx['step']}")
+            if words := _heard(heard, tx):
+                said(f"{name}: {words}")
 
     begun = {name: _still_here(config, tx) for name, tx in journal["services"].items()}
     heard |= {name: tx["step"] for name, tx in begun.items() if transaction.is_over(tx)}
@@ -119,6 +127,15 @@ def _still_here(config: Mapping[str, Any], tx: transaction.Transaction) -> trans
     there = swap.identity(tx["live"]) == tx["new"]
     why = "a deploy has taken it off this host meanwhile"
     return {**tx, "runs": False, "step": "drop", "end": "done" if there else "failed", "why": why}
+
+
+def _heard(heard: dict[str, str], tx: transaction.Transaction) -> str:
+    """What to say of a service, "" when nothing has changed that a person follows."""
+    name, step = tx["service"], tx["step"]
+    if heard.get(name) == step or (step == "stop" and not tx["tries"]):
+        return ""
+    heard[name] = step
+    return WORDS.get(step, "")
 
 
 @contextlib.contextmanager

@@ -105,8 +105,10 @@ def holds(tx: Transaction) -> bool:
 
 
 def is_in_work(tx: Transaction) -> bool:
-    """Say whether nobody is to restart it for being unhealthy: from its stop to its last watch."""
-    return tx["step"] in WORK_STEPS and (tx["step"] != "stop" or tx["tries"] > 0)
+    """Say whether nobody is to restart it for being unhealthy, from its stop to its last watch: it
+    may be in the middle of a migration. One that has nothing to migrate may be restarted."""
+    begun = tx["step"] in WORK_STEPS and (tx["step"] != "stop" or tx["tries"] > 0)
+    return begun and bool(tx["patient"] or tx["move"])
 
 
 def is_kept(tx: Transaction) -> bool:
