@@ -202,6 +202,8 @@ def backup(context: Context) -> None:
 def prune(context: Context) -> None:
     """A prune that is killed takes nothing that is to be kept, and blocks nobody."""
     story = Story(context)
+    # Of locks that an earlier run has left.
+    house.must(context, "backup", "prune")
     with context.planted():
         story.backed_up()
         reference = house.must(context, "backup", "prune")
