@@ -51,8 +51,9 @@ def settle(context: Context) -> None:
     if context.box is not None:
         with contextlib.suppress(CheckError, SandboxError):
             house.run(context, "restore", "--resume")
-            if context.break_name:
-                # What a planted fault has made of the configs.
+            if context.break_name or context.violations:
+                # What a fault has made of the configs, and whom it has stopped.
+                house.run(context, "up", "all")
                 house.run(context, *RESTORE)
             box.deploy(context.box)
     ground.settle(context)
@@ -201,6 +202,8 @@ def backup(context: Context) -> None:
 def prune(context: Context) -> None:
     """A prune that is killed takes nothing that is to be kept, and blocks nobody."""
     story = Story(context)
+    # Of locks that an earlier run has left.
+    house.must(context, "backup", "prune")
     with context.planted():
         story.backed_up()
         reference = house.must(context, "backup", "prune")

@@ -81,4 +81,4 @@ FOCUS = {
     "stale-lock": r"subprocess\.Popen .*'prune'",
 }
 # A lock is there when restic has opened the repository.
-DELAY = {"stale-lock": 1.2, "stop-unexplained": 1.5, "resume-forgets": 0.3}
+DELAY = {"stale-lock": 1.2, "stop-unexplained": 0.4, "resume-forgets": 0.3}
