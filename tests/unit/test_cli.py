@@ -102,7 +102,7 @@ def test_the_package_is_run_as_a_program() -> None:
         check=False,
     )
     assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr.startswith("mediastack: unknown verb 'dance'; verbs are: apply ")
+    assert result.stderr.startswith("mediastack: unknown verb 'dance'; verbs are: adopt ")
 
 
 @pytest.mark.parametrize("lines", [1, 20_000])

@@ -97,7 +97,10 @@ EXPECTED = {
 
 @EACH
 def test_each_release_has_exactly_its_packages(row: Distribution) -> None:
-    base = ("ca-certificates", "python3-venv", "procps", "nftables", "rsync", "skopeo")
+    base = (
+        *("ca-certificates", "python3-venv", "procps", "nftables", "rsync", "skopeo"),
+        *("restic", "zstd"),
+    )
     assert distributions.packages(row, "auto") == base + EXPECTED[f"{row.name} {row.version}"]
 
 
