@@ -97,7 +97,7 @@ PORT_CLASH = "import socket; s = socket.socket(); s.bind(('0.0.0.0', 1)); s.bind
 ALL = (
     bad("exits-at-once", exit_code="1", default=True),
     bad("exits-after-a-while", exit_after_seconds="3", exit_code="1"),
-    bad("exits-in-the-trial", exit_after_seconds="7", exit_code="1"),
+    bad("exits-in-the-trial", exit_after_seconds="5", exit_code="1"),
     bad("exits-at-once-with-0", exit_code="0"),
     bad("segfaults", exit_after_seconds="1", exit_code="139"),
     bad("killed-for-memory", exit_after_seconds="2", exit_code="137"),

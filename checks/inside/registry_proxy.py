@@ -37,8 +37,12 @@ class Proxy(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             return
         connection = http.client.HTTPConnection(self.upstream, timeout=30)
-        kept = {name: value for name, value in self.headers.items() if name != "Connection"}
-        connection.request(self.command, self.path, headers=kept)
+        connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        # One by one: Docker names each kind of manifest in an Accept of its own.
+        for name, value in self.headers.items():
+            if name != "Connection":
+                connection.putheader(name, value)
+        connection.endheaders()
         answer = connection.getresponse()
         content = answer.read()
         if blob and self.mode == "slow":
