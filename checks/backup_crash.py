@@ -129,18 +129,19 @@ def points(context: Context, name: str, reference: Run) -> list[tuple[int, float
     steps = reference.steps
     if not steps:
         raise CheckError(f"the interpreter tells of no step of {' '.join(reference.words)}")
+    ends = [at for at, _, _ in steps[1:]] + [reference.began + reference.seconds]
+    durations = [end - at for (at, _, _), end in zip(steps, ends, strict=True)]
     if context.break_name:
-        return _focused(context, steps)
+        return _focused(context, steps, durations)
     if context.full:
         return [(number, 0.0) for number in every(steps)]
     count = POINTS[name]
     different = every(steps)
     exactly = context.random.sample(different, min(count // 2, len(different)))
     found = [(number, 0.0) for number in exactly]
-    ends = [at for at, _, _ in steps[1:]] + [reference.began + reference.seconds]
     gaps = {
-        number: min(end - at, LONGEST_SECONDS)
-        for number, ((at, event, _), end) in enumerate(zip(steps, ends, strict=True), 1)
+        number: min(durations[number - 1], LONGEST_SECONDS)
+        for number, (_, event, _) in enumerate(steps, 1)
         if event in AT_WORK
     }
     for number in context.random.choices([*gaps], [*gaps.values()], k=count - len(found)):
@@ -159,18 +160,18 @@ def every(steps: list[list[Any]]) -> list[int]:
     return found
 
 
-def _focused(context: Context, steps: list[list[Any]]) -> list[tuple[int, float]]:
+def _focused(
+    context: Context, steps: list[list[Any]], durations: list[float]
+) -> list[tuple[int, float]]:
     """With a planted fault: where that shows."""
     focus = re.compile(faults.FOCUS[context.break_name])
     there = [number for number, (_, event, what) in enumerate(steps, 1)
              if focus.search(f"{event} {what}")]  # fmt: skip
     if not there:
         raise CheckError(f"{context.break_name}: no step is like {focus.pattern}")
-    delay = faults.DELAY.get(context.break_name, 0.0)
-    return [
-        (context.random.choice(there), delay * (0.5 + context.random.random()))
-        for _ in range(POINTS_WITH_FAULT)
-    ]
+    first, last = faults.SHARE.get(context.break_name, (0.0, 0.0))
+    chosen = [context.random.choice(there) for _ in range(POINTS_WITH_FAULT)]
+    return [(one, durations[one - 1] * context.random.uniform(first, last)) for one in chosen]
 
 
 def backup(context: Context) -> None:

@@ -1,6 +1,6 @@
 """Backups and restores that are wrong in a way that people have built: planted, and undone.
 
-FOCUS: the steps (event and what it is about) at which each of them shows; DELAY: so long after.
+FOCUS: the steps (event and what it is about) at which each of them shows; SHARE: how far into one.
 """
 
 from __future__ import annotations
@@ -80,5 +80,9 @@ FOCUS = {
     "offers-partial": r"subprocess\.Popen .*'backup', '--tag'",
     "stale-lock": r"subprocess\.Popen .*'prune'",
 }
-# A lock is there when restic has opened the repository.
-DELAY = {"stale-lock": 1.2, "stop-unexplained": 0.4, "resume-forgets": 0.3}
+# After so much of the time that it took undisturbed, from and to.
+SHARE = {
+    "stale-lock": (0.3, 0.9),
+    "stop-unexplained": (0.2, 0.8),
+    "resume-forgets": (0.1, 0.8),
+}

@@ -7,6 +7,7 @@ seen well on its new one, or for some days. Everything else there is what a kill
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -82,4 +83,8 @@ def sweep(
         if service in well or now - os.lstat(path).st_mtime > KEEP_SECONDS:
             shutil.rmtree(path)
             gone.append(path)
+    for directory in (os.path.join(top, BEFORE), top):
+        # What is still needed keeps it.
+        with contextlib.suppress(OSError):
+            os.rmdir(directory)
     return gone

@@ -63,7 +63,8 @@ def restore(load: resume.Load, docker: ImageEngine, asked: Asked) -> int:
             with_images=asked.images,
         )  # fmt: skip
         print(headline(found))
-        print("\n".join(plan.lines(planned)))
+        for line in plan.lines(planned):
+            print(line)
         if planned.refusals:
             for name, why in planned.refusals.items():
                 print(f"{NAME}: {name}: {why}", file=sys.stderr)
