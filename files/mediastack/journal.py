@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mediastack import atomic, clock, config
 
 LATER_SECONDS = 600.0
+# Longer than any service's grace.
+STOPPING_SECONDS = 300.0
 
 
 @contextlib.contextmanager
@@ -46,17 +49,28 @@ def forget(services: Iterable[str], *, path: str | None = None) -> None:
 
 
 def forget_finished(
-    running: Iterable[str], *, begun_before: float | None = None, path: str | None = None
+    running: Mapping[str, float | None],
+    *,
+    begun_before: float | None = None,
+    now: float | None = None,
+    path: str | None = None,
 ) -> None:
-    """What was begun and not finished explains nothing any more once the service runs.
+    """What was begun and not finished explains nothing any more once the service runs again.
 
-    `begun_before`: when it was seen running (seconds since the epoch, None: now). What was begun
-    later is not finished: it runs still.
+    `running`: {service: when it was started} (seconds since the epoch, None: not known). One that
+    has not been started since may be about to end: Docker goes on with a stop whose asker is dead.
+    `begun_before`: when it was seen running (None: now). What was begun later is not finished: it
+    runs still.
     """
+    now = time.time() if now is None else now
     recorded = entries(path=path)
     if begun_before is not None:
         recorded = {k: v for k, v in recorded.items() if not _is_later(v, begun_before)}
-    if done := set(running) & recorded.keys():
+    if done := [
+        name
+        for name, entry in recorded.items()
+        if name in running and _is_over(entry, running[name], now)
+    ]:
         forget(done, path=path)
 
 
@@ -69,6 +83,16 @@ def entries(*, path: str | None = None) -> dict[str, dict[str, Any]]:
 def default_path() -> str:
     """Return where this house keeps it."""
     return os.path.join(config.paths()["state"], "acting.json")
+
+
+def _is_over(entry: dict[str, Any], started: float | None, now: float) -> bool:
+    """Whether a service that runs is not one that is still being stopped."""
+    try:
+        begun = clock.seconds(str(entry.get("at", "")))
+    except ValueError:
+        return True
+    # Set back since, the clock says nothing of an old entry.
+    return started is None or started >= begun or not 0.0 <= now - begun < STOPPING_SECONDS
 
 
 def _is_later(entry: dict[str, Any], moment: float) -> bool:

@@ -157,8 +157,7 @@ def look(
         try:
             observation = observe.observe(config, docker)
             undecided = user_stops.note(docker, observation, time.time(), ACTOR).undecided
-            running = {c["name"] for c in observation["containers"] if c["status"] == "running"}
-            journal.forget_finished(running, begun_before=began)
+            journal.forget_finished(user_stops.running(observation), begun_before=began)
             healing.wake(docker, observation, ACTOR)
         except (NotReachable, DockerError, OSError, ValueError) as error:
             print(f"mediastack keeper: {error}", file=sys.stderr)

@@ -128,6 +128,16 @@ def find(
     return wishes
 
 
+def running(observation: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return {container: when it was started} of those that run, as journal.forget_finished takes
+    it."""
+    return {
+        one["name"]: docker_seconds(str(one.get("started_at", "")))
+        for one in observation["containers"]
+        if one["status"] == "running"
+    }
+
+
 def asked_to_stop(events: Iterable[Mapping[str, Any]]) -> bool:
     """Say whether the last of start and stop among one container's events is a stop."""
     last = ""

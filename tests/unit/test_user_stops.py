@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mediastack import intent, journal, ledger, mount_guard, user_stops
+from mediastack import clock, intent, journal, ledger, mount_guard, user_stops
 
 NOW = 1_800_000_000.0
 FINISHED = "2027-01-15T07:59:50.500000000Z"  # NOW - 9.5
@@ -187,8 +187,24 @@ def test_what_explained_a_stop_before_explains_it_after_somebody_else_worked_on_
     assert set(journal.entries()) == {"seerr"}
     user_stops.note(docker, observation(), NOW, "keeper")
     assert intent.stopped() == {}
-    journal.forget_finished(["seerr"])
+    journal.forget_finished({"seerr": None})
     assert journal.entries() == {}
+
+
+def test_a_stop_whose_asker_is_dead_goes_on_and_stays_explained(state: Path) -> None:
+    """Docker needs seconds for it, and whoever passes meanwhile still sees it running."""
+    docker: Any = FakeDocker("stop")
+    journal.begin("backup", "backup", ["seerr"])
+    begun = clock.seconds(journal.entries()["seerr"]["at"])
+    journal.forget_finished({"seerr": begun - 900.0}, begun_before=begun + 2, now=begun + 2)
+    user_stops.note(docker, observation(), NOW, "keeper")
+    assert intent.stopped() == {}
+    journal.forget_finished({"seerr": begun + 3}, now=begun + 4)
+    assert journal.entries() == {}, "it was started again"
+    for now in (begun + journal.STOPPING_SECONDS + 1, begun - 3600.0):
+        journal.begin("backup", "backup", ["seerr"])
+        journal.forget_finished({"seerr": begun - 900.0}, now=now)
+        assert journal.entries() == {}, "it never was stopped, or the clock was set back"
 
 
 def test_the_journal_forgets_what_was_finished(state: Path) -> None:

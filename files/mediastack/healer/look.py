@@ -148,8 +148,7 @@ def _whose_stops(
     part = {**observation, "containers": ours}
     wishes = user_stops.note(docker, part, time.time(), ACTOR)
     observation["intents"] = part["intents"]
-    running = {one["name"] for one in ours if one["status"] == "running"}
-    journal.forget_finished(running, begun_before=began)
+    journal.forget_finished(user_stops.running(part), begun_before=began)
     return wishes.undecided
 
 
