@@ -3,13 +3,16 @@
 A stop that we began and did not finish (kill -9 in the middle of a restart or a backup) leaves a
 container that looks exactly like one the user stopped with `docker stop`. So whoever stops a
 container that is to run again writes it down before and crosses it out after; the keeper then sees
-whose stop it was. An entry that outlives its writer counts until the service runs again.
+whose stop it was. An entry that outlives its writer counts until the service runs again; one of a
+stop that Docker was asked for, no sooner than Docker must have carried it out: it does that also
+when whoever asked is dead, and meanwhile the service runs.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -34,9 +37,19 @@ def acting(
     _change(add=before, remove=names, path=path)
 
 
-def begin(actor: str, action: str, services: Iterable[str], *, path: str | None = None) -> None:
-    """Write down what stays begun after this process: it counts until the service runs again."""
+def begin(
+    actor: str,
+    action: str,
+    services: Iterable[str],
+    *,
+    lasting_seconds: float = 0.0,
+    path: str | None = None,
+) -> None:
+    """Write down what stays begun after this process: it counts until the service runs again, and
+    at least for so long (unless it is crossed out)."""
     entry = {"actor": actor, "action": action, "at": clock.timestamp()}
+    if lasting_seconds:
+        entry["until"] = clock.timestamp(time.time() + lasting_seconds)
     _change(add=dict.fromkeys(services, entry), path=path)
 
 
@@ -54,14 +67,17 @@ def forget_finished(
     later is not finished: it runs still.
     """
     recorded = entries(path=path)
+    seen = time.time() if begun_before is None else begun_before
+    recorded = {k: v for k, v in recorded.items() if not _is_later(v.get("until"), seen)}
     if begun_before is not None:
-        recorded = {k: v for k, v in recorded.items() if not _is_later(v, begun_before)}
+        recorded = {k: v for k, v in recorded.items() if not _is_later(v.get("at"), begun_before)}
     if done := set(running) & recorded.keys():
         forget(done, path=path)
 
 
 def entries(*, path: str | None = None) -> dict[str, dict[str, Any]]:
-    """Return {service: {"actor","action","at" (ISO)}} of what was begun and not finished."""
+    """Return {service: {"actor","action","at","until" (ISO; may be absent)}} of what was begun and
+    not finished."""
     recorded: dict[str, Any] = atomic.read_json(path or default_path(), {})
     return {service: entry for service, entry in recorded.items() if isinstance(entry, dict)}
 
@@ -71,10 +87,10 @@ def default_path() -> str:
     return os.path.join(config.paths()["state"], "acting.json")
 
 
-def _is_later(entry: dict[str, Any], moment: float) -> bool:
+def _is_later(text: Any, moment: float) -> bool:
     try:
         # Not hours later: then the clock was set back since, and it is an old one.
-        return 0.0 <= clock.seconds(str(entry.get("at", ""))) - moment < LATER_SECONDS
+        return 0.0 <= clock.seconds(str(text or "")) - moment < LATER_SECONDS
     except ValueError:
         return False
 

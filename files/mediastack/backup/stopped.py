@@ -20,6 +20,8 @@ from mediastack.docker_engine import Engine
 ACTOR = "backup"
 AT_WORK = ("running", "restarting")
 LOCK_WAIT_SECONDS = 120.0
+# What Docker takes beyond the grace to end a container.
+STOP_SECONDS = 30.0
 START_ATTEMPTS = 3
 START_PAUSE_SECONDS = 1.0
 
@@ -49,10 +51,12 @@ def while_stopped(
 def _stopped_and_started(
     config: dict[str, Any], docker: Engine, service: str, work: Callable[[], None]
 ) -> float:
-    journal.begin(ACTOR, "backup", [service])
+    grace = acts.grace(config, service)
+    # Killed while Docker ends it, it is seen running, and ends later.
+    journal.begin(ACTOR, "backup", [service], lasting_seconds=grace + STOP_SECONDS)
     began, cause = time.monotonic(), ""
     try:
-        docker.stop(service, acts.grace(config, service))
+        docker.stop(service, grace)
         if _runs(docker, service):
             raise BackupError("docker", f"{service} did not end")
         _copy(docker, service, work)
