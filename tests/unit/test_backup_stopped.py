@@ -61,6 +61,19 @@ def test_one_that_does_not_run_is_copied_and_left_as_it_is(
     assert journal.entries() == {}
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_what_a_killed_backup_has_stopped_is_started_unless_the_user_stopped_it_since(
+    config: dict[str, Any], wanted: bool
+) -> None:
+    docker = house.Containers()
+    docker.status["app"] = "exited"
+    journal.begin("backup", "backup", ["app"])
+    if not wanted:
+        intent.stop(["app"], "somebody")
+    stopped.while_stopped(config, docker, "app", lambda: None)
+    assert docker.status["app"] == ("running" if wanted else "exited")
+
+
 def test_it_is_started_again_when_the_copy_fails(config: dict[str, Any]) -> None:
     docker = house.Containers("app")
 
