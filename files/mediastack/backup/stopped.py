@@ -3,7 +3,8 @@
 The stop is written into the journal before and crossed out when the service runs again, all under
 the stack lock: killed at any line, the journal tells the keeper and the monitor that it was no wish
 of the user's, and they start it. One that does not run is not started, and nobody starts it during
-the copy. A frozen one cannot write either and stays frozen.
+the copy. A frozen one cannot write either and stays frozen. What a killed backup has stopped, the
+next one starts as well.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from mediastack import acts, healing, journal, lock
+from mediastack import acts, healing, intent, journal, lock
 from mediastack.backup.trouble import BackupError
 from mediastack.docker_client import LABEL, DockerError, NotReachable
 from mediastack.docker_engine import Engine
@@ -35,7 +36,7 @@ def while_stopped(
     wait = float(config.get("limits", {}).get("lock_wait_seconds", LOCK_WAIT_SECONDS))
     try:
         with lock.hold(ACTOR, f"a copy of {service}", wait_seconds=wait):
-            if _runs(docker, service):
+            if _runs(docker, service) or _was_left(docker, service):
                 with healing.resting(docker, [service]):
                     return _stopped_and_started(config, docker, service, work)
             _copy(docker, service, work)
@@ -90,8 +91,17 @@ def _start(docker: Engine, service: str) -> str:
 
 
 def _runs(docker: Engine, service: str) -> bool:
+    return _status(docker, service) in AT_WORK
+
+
+def _was_left(docker: Engine, service: str) -> bool:
+    """Whether it is stopped because a backup was killed."""
+    ours = journal.entries().get(service, {}).get("actor") == ACTOR
+    return ours and service not in intent.stopped() and _status(docker, service) == "exited"
+
+
+def _status(docker: Engine, service: str) -> str:
+    """Docker's word for it, "" without a container of ours."""
     found = docker.inspect(service)
     labels = (found or {}).get("Config", {}).get("Labels") or {}
-    return (
-        found is not None and labels.get(LABEL) == service and found["State"]["Status"] in AT_WORK
-    )
+    return str(found["State"]["Status"]) if found and labels.get(LABEL) == service else ""
