@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mediastack import disk_guard_levels, disk_space
@@ -12,6 +13,14 @@ Action = dict[str, Any]
 
 SUBJECT = "qbittorrent"
 STOP = "stack-manage.sh downloads down qbittorrent"
+
+
+def line(report: Mapping[str, Any]) -> str:
+    """Return what `status` says of a report (disk_guard.report), "" while nothing is paused."""
+    if report.get("phase", "open") == "open" and not report.get("stopped"):
+        return ""
+    why = f" ({report['error']})" if report.get("error") else ""
+    return f"downloads: paused for want of room, {count(report.get('stopped', 0))} stopped{why}"
 
 
 def paused(state: State, observed: Observed, *, tell: bool) -> list[Action]:

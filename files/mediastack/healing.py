@@ -10,8 +10,8 @@ Engine API "pause", willfarrell/autoheal (lists unhealthy containers, then resta
 
 While an updated service has to prove itself it stays paused, if it watches that one: a migration
 may take longer than a health check is patient, and a restart in its middle makes a bad version of a
-good one. So while a restored config may be migrated. The journals of both say so, and their end
-lets the keeper wake Autoheal.
+good one. So while a restored or an adopted config may be migrated. The journals of these say so,
+and their end lets the keeper wake Autoheal.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mediastack import ledger, lock
+from mediastack.adopt import journal as adopting
 from mediastack.docker_client import LABEL, DockerError, NotReachable
 from mediastack.docker_engine import Engine
 from mediastack.restore import inflight as restoring
@@ -70,8 +71,9 @@ def wake(docker: Engine, observation: Mapping[str, Any], actor: str) -> bool:
 
 
 def is_to_rest() -> bool:
-    """Say whether an update or a restore under way wants it paused, if it watches that service."""
-    return bool(inflight.in_work() or restoring.in_work())
+    """Say whether an update, a restore or an adoption under way wants it paused, if it watches that
+    service."""
+    return bool(inflight.in_work() or restoring.in_work() or adopting.entries())
 
 
 def _pause(docker: Engine, services: set[str]) -> bool:

@@ -16,6 +16,7 @@ schema is stable (fields are only ever added):
      "port": what is to be said of the VPN's forwarded port, "" when none is wanted,
      "monitor": what is to be said of the monitor (a pause, a cascade under way), "" for nothing,
      "updates": what is to be said of updates (a pause, one under way), "" for nothing,
+     "downloads": what is to be said of downloads that wait for room on a disk, "" for nothing,
      "backups": how old backups and the last proven restore are, "" where backups are off,
      "unwanted": [container names that the configuration does not know],
      "ledger": [the newest entries, oldest first]}
@@ -32,7 +33,18 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mediastack import clock, ledger, lock, observe, plan, portsync_status, status_table
+from mediastack import (
+    atomic,
+    clock,
+    disk_guard_host,
+    disk_guard_words,
+    ledger,
+    lock,
+    observe,
+    plan,
+    portsync_status,
+    status_table,
+)
 from mediastack import config as configuration
 from mediastack.backup import ages
 from mediastack.docker_client import Docker
@@ -56,6 +68,7 @@ def main(arguments: list[str]) -> int:
         port = portsync_status.line(portsync_status.read(config))
         monitor = monitor_report.line(monitor_report.read(config))
         updates = updating() or pauses.line()
+        guard = atomic.read_json(disk_guard_host.report_file(config["paths"]), {})
         backups = ages.line(config)
     except OSError as error:
         print(f"mediastack status: {error.filename}: {error.strerror}", file=sys.stderr)
@@ -69,6 +82,7 @@ def main(arguments: list[str]) -> int:
         port=port,
         monitor=monitor,
         updates=updates,
+        downloads=disk_guard_words.line(guard),
         backups=backups,
     )
     if options.json:
@@ -103,6 +117,7 @@ def report(
     port: str = "",
     monitor: str = "",
     updates: str = "",
+    downloads: str = "",
     backups: str = "",
 ) -> dict[str, Any]:
     """Return the report described above. Pure; `entries` are the newest of the ledger."""
@@ -137,6 +152,7 @@ def report(
         "port": port,
         "monitor": monitor,
         "updates": updates,
+        "downloads": downloads,
         "backups": backups,
         "unwanted": [
             container["name"]

@@ -43,6 +43,7 @@ def lines(found: Mapping[str, Any], *, colour: bool) -> list[str]:
     text += [found["port"]] if found["port"] else []
     text += [painted(found["monitor"], RED)] if found["monitor"] else []
     text += [found["updates"]] if found["updates"] else []
+    text += [painted(found["downloads"], RED)] if found["downloads"] else []
     text += [found["backups"]] if found["backups"] else []
     text += [f"not wanted any more: {name}" for name in found["unwanted"]]
     if found["lock"] is not None:

@@ -42,6 +42,9 @@ FAULTS = {
     "bitflip": ("reads-no-data", "is not found, and restored from"),
     "updates-crash": ("journal-after-act", "was made while the journal said"),
     "image-lock": ("ignores-the-lock", "a deploy changes containers /crate"),
+    "adopt": ("keys-stay", "is not the key of sonarr"),
+    "backup-crash": ("offers-partial", "is offered, and cannot be restored"),
+    "backup-writers": ("hot-copy", "backup 0"),
     "disaster": ("owners-kept", "uid is 1000 instead of 1500"),
     "leaks": ("wall-gone", "packets left beside the tunnel with Gluetun's wall open"),
 }

@@ -9,7 +9,7 @@ from disk_guard_house import FakeHouse, disk, observed, torrent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediastack import disk_guard
+from mediastack import disk_guard, disk_guard_words
 from mediastack import disk_guard_step as steps
 
 LOW, BETWEEN, ROOM = disk(10), disk(25), disk(500)
@@ -306,3 +306,22 @@ def test_only_what_was_stopped_by_it_is_ever_started_whatever_it_sees_and_hears(
         if not killed:
             state = do(state, actions, said)
         asked &= set(state["stopped"])
+
+
+@pytest.mark.parametrize(
+    ("report", "line"),
+    [
+        ({}, ""),
+        ({"phase": "open", "stopped": 0, "error": "asleep"}, ""),
+        (
+            {"phase": "pausing", "stopped": 0},
+            "downloads: paused for want of room, no torrents stopped",
+        ),
+        (
+            {"phase": "open", "stopped": 1, "error": "no answer"},
+            "downloads: paused for want of room, 1 torrent stopped (no answer)",
+        ),
+    ],
+)
+def test_status_has_a_line_while_downloads_are_paused(report: dict[str, Any], line: str) -> None:
+    assert disk_guard_words.line(report) == line

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mediastack import healing, ledger, lock
+from mediastack.adopt import journal as adopting
 from mediastack.docker_client import DockerError, NotReachable
 
 
@@ -170,3 +171,14 @@ def test_one_that_cannot_be_resumed_is_said_and_tried_again(
     assert ledger.read() == []
     engine.refuses = False
     assert wake(engine)
+
+
+def test_autoheal_stays_paused_until_an_adopted_service_has_proven_itself() -> None:
+    engine = Engine()
+    adopting.write({"service": "seerr", "step": "in"})
+    assert rest(engine, ["seerr"]) == "paused"
+    assert not wake(engine)
+    assert engine.status == "paused"
+    adopting.forget("seerr")
+    assert wake(engine)
+    assert engine.status == "running"

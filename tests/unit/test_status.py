@@ -167,6 +167,7 @@ def test_json_has_the_documented_keys_and_exit_0_even_in_trouble(
         "attention",
         "backups",
         "data",
+        "downloads",
         "healthy",
         "ledger",
         "lock",

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mediastack import journal, lock, observe, plan, systemd, user_stops
+from mediastack.adopt import journal as adopting
 from mediastack.backup import ages
 from mediastack.docker_client import DockerError, NotReachable
 from mediastack.docker_engine import Engine
@@ -107,7 +108,8 @@ def facts(config: Mapping[str, Any], observation: Mapping[str, Any]) -> dict[str
         if container["name"] == container["service"]
     }
     intents, held = observation["intents"], observation.get("held", {})
-    owner, proving = plan.owner_name(config), inflight.in_work() | restoring.in_work()
+    owner = plan.owner_name(config)
+    proving = inflight.in_work() | restoring.in_work() | adopting.entries().keys()
     present = observation["data"]["present"]
     found = {}
     for name in names(config):
