@@ -17,6 +17,7 @@ from typing import Any
 import tomli_w
 
 import backup_configuration
+import docker_configuration
 import door_configuration
 import host_configuration as configuration
 import monitor_configuration
@@ -217,22 +218,6 @@ def template_text(settings: Settings, service: str, template: str) -> str:
     return loaded.render(service=services[service], services=services, settings=settings, door=door)
 
 
-def daemon_json(settings: Settings, existing: dict[str, Any]) -> str:
-    """Docker's configuration: ours over whatever is there already."""
-    ours: dict[str, Any] = {
-        "live-restore": True,  # containers outlive a restart of the daemon
-        "log-driver": "json-file",
-        "log-opts": {
-            "max-size": settings.docker.log_max_size,
-            "max-file": str(settings.docker.log_max_files),
-        },
-    }
-    if settings.docker.insecure_registries:
-        theirs = existing.get("insecure-registries", [])
-        ours["insecure-registries"] = sorted({*theirs, *settings.docker.insecure_registries})
-    return json.dumps({**existing, **ours}, indent=2, sort_keys=True) + "\n"
-
-
 def gluetun_environment(settings: Settings) -> str:
     """/etc/mediastack/gluetun.env: how to reach the VPN; the key is a mounted file."""
     template = render.environment().get_template("gluetun.env.j2")
@@ -293,7 +278,7 @@ def build(
         *service_templates(settings),
         *stack_files(settings, rendered),
         directory("/etc/docker", "0755", keep=True),
-        file("/etc/docker/daemon.json", daemon_json(settings, daemon)),
+        file("/etc/docker/daemon.json", docker_configuration.daemon_json(settings, daemon)),
     ]
     config["packages"] = list(packages)
     config["files"] = [

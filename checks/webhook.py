@@ -21,7 +21,7 @@ from checks import webhook_fuzz as fuzz
 from checks import webhook_house as house
 from checks import webhook_killed as killing
 from checks import webhook_timing as timing
-from checks.framework import Break, Context
+from checks.framework import Context
 from mediastack.door import app, auth, journal, limits
 
 NAME = "webhook"
@@ -294,18 +294,4 @@ CASES = {
     "bounded": bounded,
     "killed": killed,
 }
-BREAKS = {
-    "no-token": Break("token", planted.no_token),
-    "any-caller": Break("token", planted.any_caller),
-    "silent": Break("token", planted.silent),
-    "compares-texts": Break("constant-time", planted.compares_texts),
-    "compares-letters": Break("constant-time", planted.compares_letters),
-    "nesting": Break("fuzzed", planted.nesting),
-    "no-dedupe": Break("duplicates", planted.no_dedupe),
-    "trusts-the-name": Break("hostile", planted.trusts_the_name),
-    "name-as-file": Break("hostile", planted.name_as_file),
-    "no-room-limit": Break("bounded", planted.no_room_limit),
-    "patient": Break("bounded", planted.patient),
-    "journal-after-answer": Break("killed", planted.journal_after_answer),
-    "no-sync": Break("killed", planted.no_sync),
-}
+BREAKS = planted.BREAKS

@@ -11,7 +11,7 @@ from typing import Any
 from unittest import mock
 
 from checks import webhook_house as house
-from checks.framework import Context
+from checks.framework import Break, Context
 from mediastack import atomic
 from mediastack.door import app, auth, bodies, journal, limits, server
 
@@ -141,3 +141,20 @@ def no_sync(context: Context) -> Iterator[None]:
     """What was written is left to the kernel to keep."""
     with mock.patch.object(atomic, "sync_directory", lambda _: None):
         yield
+
+
+BREAKS = {
+    "no-token": Break("token", no_token),
+    "any-caller": Break("token", any_caller),
+    "silent": Break("token", silent),
+    "compares-texts": Break("constant-time", compares_texts),
+    "compares-letters": Break("constant-time", compares_letters),
+    "nesting": Break("fuzzed", nesting),
+    "no-dedupe": Break("duplicates", no_dedupe),
+    "trusts-the-name": Break("hostile", trusts_the_name),
+    "name-as-file": Break("hostile", name_as_file),
+    "no-room-limit": Break("bounded", no_room_limit),
+    "patient": Break("bounded", patient),
+    "journal-after-answer": Break("killed", journal_after_answer),
+    "no-sync": Break("killed", no_sync),
+}

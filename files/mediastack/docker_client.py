@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from mediastack import docker_engine
+from mediastack import docker_engine, image_names
 from mediastack.docker_engine import Engine
 
 SOCKET = "unix:///var/run/docker.sock"
@@ -115,7 +115,7 @@ class Docker:
     def image_digest(self, reference: str) -> str:
         """Return "sha256:…" under which this host pulled exactly this repository, "" if it did
         not (an image built or imported here has none)."""
-        return digest_of(reference, self.images([reference])[reference])
+        return image_names.digest_of(reference, self.images([reference])[reference])
 
     def tag(self, image: str, repository: str, tag: str) -> None:
         """Give an image one more name. Raise DockerError when it is not here."""
@@ -262,23 +262,6 @@ def _absent_is_none() -> Iterator[None]:
         yield
 
 
-def digest_of(reference: str, image: Mapping[str, Any] | None) -> str:
-    """Return the digest under which this image (as inspected, None: absent) was pulled from exactly
-    the reference's repository, "" if it was not."""
-    repository = _repository(reference)
-    for pulled in (image or {}).get("RepoDigests") or []:
-        name, _, digest = str(pulled).partition("@")
-        if _repository(name) == repository:
-            return digest
-    return ""
-
-
-def has_its_tag(reference: str, image: Mapping[str, Any]) -> bool:
-    """Return whether this image (as inspected) is known here under the reference's own tag."""
-    wanted = (_repository(reference), _tag(reference))
-    return any((_repository(one), _tag(one)) == wanted for one in image.get("RepoTags") or [])
-
-
 def await_end(docker: Engine, name: str, timeout_seconds: float) -> int:
     """Return a container's exit code when it has ended. Raise DockerError when it is late or gone,
     NotReachable."""
@@ -290,16 +273,3 @@ def await_end(docker: Engine, name: str, timeout_seconds: float) -> int:
             raise DockerError(f"no end after {timeout_seconds:g} s")
         time.sleep(RUN_POLL_SECONDS)
     raise DockerError("somebody removed the container")
-
-
-def _repository(reference: str) -> str:
-    """registry:5000/a/b:tag@digest -> registry:5000/a/b, in the form Docker shows (hub bare)."""
-    name = reference.partition("@")[0]
-    head, slash, last = name.rpartition("/")
-    name = head + slash + last.partition(":")[0]
-    return name.removeprefix("docker.io/").removeprefix("library/")
-
-
-def _tag(reference: str) -> str:
-    """registry:5000/a/b:tag@digest -> tag"""
-    return reference.partition("@")[0].rpartition("/")[2].partition(":")[2]

@@ -19,7 +19,7 @@ import urllib.parse
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from mediastack import clock, docker_client
+from mediastack import clock, docker_client, image_names
 from mediastack.docker_client import LABEL, ONE_OFF_LABEL, DockerError, NotReachable
 from mediastack.docker_http import Absent, EventStream, Wire, bare, translated
 
@@ -88,7 +88,7 @@ class DockerSocket:
 
     def image_digest(self, reference: str) -> str:
         """Return "sha256:…" under which this host pulled exactly this repository, or ""."""
-        return docker_client.digest_of(reference, self.images([reference])[reference])
+        return image_names.digest_of(reference, self.images([reference])[reference])
 
     def tag(self, image: str, repository: str, tag: str) -> None:
         """Give an image one more name. Raise DockerError when it is not here."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from mediastack import docker_client, status
+from mediastack import image_names, status
 from mediastack.doctor_checks import DEPLOY, Check, Finding, judge
 
 Config = Mapping[str, Any]
@@ -78,7 +78,7 @@ def image(config: Config, facts: Facts) -> list[Finding]:
             continue
         found = facts["images"].get(wanted)
         watched = found is not None and entry.get("updates") != "pinned"
-        nameless = watched and not docker_client.has_its_tag(wanted, found)
+        nameless = watched and not image_names.has_its_tag(wanted, found)
         problem = "has an image without its tag, whose updates nobody sees" if nameless else ""
         fix = f"docker tag {wanted} {wanted.partition('@')[0]}"
         findings.append(judge("image", service, problem, fix))

@@ -15,20 +15,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from mediastack import redact
+from mediastack.door_text import LOOKED_AT, clean
 
-FIELD_LIMIT = 200
 TEXT_LIMIT = 600
-# Longer than any field that is worth reading; patterns see no more than this.
-LOOKED_AT = 2000
 ITEMS = 5
 
-_LINK = re.compile(r"\b[a-z][a-z0-9+.-]{1,15}://\S*", re.IGNORECASE)
-_MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,5}")
-_OURS = re.compile(r"/data(?![\w.-])")
-_PATH = re.compile(r"(?<![\w/.])(?:/[\w.@+-]+){2,}/?|\b[A-Za-z]:\\\S+|\\\\\w\S+|~/\S+")
-_KEY = re.compile(r"\b(?:(?:tk|qbt)_\w{8,}|[A-Za-z0-9]{28,})")
-_SPACE = re.compile(r"\s+")
 _CONTAINER = re.compile(r"Container /?([a-zA-Z0-9][\w.-]{0,63}) \([0-9a-f]{12}\)")
 _SERVICE = re.compile(r"^[0-9a-f]{12}_(?=\w)")
 
@@ -59,21 +50,6 @@ def translate(source: str, body: object) -> Message | None:
     if translator is None or not isinstance(body, dict):
         return None
     return translator(body)
-
-
-def clean(value: object, limit: int = FIELD_LIMIT) -> str:
-    """Return text of a stranger as one line that may be shown: bounded, no link, key or path."""
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        return ""
-    text = str(value)[:LOOKED_AT] if isinstance(value, str) else str(value % 10**12)
-    text = text.encode(errors="replace").decode()
-    text = "".join(one if one.isprintable() else " " for one in text)
-    text = _LINK.sub("[link]", text)
-    text = next(redact.text([text]))
-    text = _MAIL.sub("[address]", text)
-    text = _PATH.sub(lambda found: found[0] if _OURS.match(found[0]) else "[path]", text)
-    text = _SPACE.sub(" ", _KEY.sub(redact.MASK, text)).strip()
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
 _ARR = {

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from mediastack import compose, docker_client, image_lock
+from mediastack import compose, image_lock, image_names
 from mediastack.docker_client import DockerError
 from mediastack.docker_engine import Engine
 
@@ -61,7 +61,7 @@ def name(docker: Engine, references: Iterable[str]) -> None:
     """
     by_digest = [one for one in references if "@" in one]
     for reference, image in docker.images(by_digest).items():
-        if image is not None and not docker_client.has_its_tag(reference, image):
+        if image is not None and not image_names.has_its_tag(reference, image):
             try:
                 docker.tag(reference, *image_lock.split(reference))
             except DockerError as error:

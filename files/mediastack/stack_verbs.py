@@ -28,11 +28,8 @@ def apply(arguments: list[str]) -> int:
     """Converge the stacks (default: all) and wait until everything is healthy."""
     parser = argparse.ArgumentParser(prog="mediastack apply", description=apply.__doc__)
     parser.add_argument("--actor", default="apply", help="who asks, for the ledger")
-    parser.add_argument(
-        "--no-wait",
-        action="store_true",
-        help="do what can be done now; leave the rest to the keeper",
-    )
+    no_wait = "do what can be done now; leave the rest to the keeper"
+    parser.add_argument("--no-wait", action="store_true", help=no_wait)
     parser.add_argument(
         "--lock-wait",
         type=float,

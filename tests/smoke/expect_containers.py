@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import render
-from mediastack import docker_client, image_lock
+from mediastack import image_lock, image_names
 from tests.smoke.expect_files import DEPLOY
 from tests.smoke.expected import Expected
 
@@ -185,7 +185,7 @@ def image(expected: Expected, observed: Observed, service: str) -> Iterator[str]
         yield f"{service} runs {have} instead of {reference}; {DEPLOY}"
         return
     pinned = expected.services[service].updates == "pinned"
-    if not pinned and not docker_client.has_its_tag(reference, found):
+    if not pinned and not image_names.has_its_tag(reference, found):
         fix = f"docker tag {reference} {locked['image']}"
         yield f"{service} has an image without its tag, whose updates nobody sees; fix: {fix}"
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from checks import notify, notify_world
-from checks.notify_world import Taken, World, judge
+from checks.notify_judge import judge
+from checks.notify_world import Taken, World
 
 START = notify_world.at("2026-05-05T12:00")
 

@@ -8,7 +8,8 @@ import pytest
 import requests
 from docker.errors import APIError, NotFound
 
-from mediastack.docker_client import Docker, DockerError, NotReachable, has_its_tag
+from mediastack.docker_client import Docker, DockerError, NotReachable
+from mediastack.image_names import has_its_tag
 
 
 def api_error(status: int) -> APIError:

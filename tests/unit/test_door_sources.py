@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from mediastack.door_sources import SOURCES, Message, clean, translate
+from mediastack.door_sources import SOURCES, Message, translate
+from mediastack.door_text import clean
 
 SERIES = {"id": 1, "title": "Das Boot", "path": "/data/media/tv/Das Boot", "tvdbId": 1234}
 EPISODE = {"id": 9, "seasonNumber": 1, "episodeNumber": 3, "title": "Dritter Tag"}

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from settings_house import load
 
+import docker_configuration
 import layout
 from settings import Settings, enabled
 
@@ -206,17 +207,17 @@ def test_a_stack_without_services_has_no_compose_file(tmp_path: Path) -> None:
 
 def test_dockers_configuration_keeps_what_is_not_ours_and_settles(settings: Settings) -> None:
     existing = {"dns": ["192.168.1.1"], "live-restore": False, "log-opts": {"max-size": "1k"}}
-    once = layout.daemon_json(settings, existing)
+    once = docker_configuration.daemon_json(settings, existing)
     made = json.loads(once)
     assert made["dns"] == ["192.168.1.1"]
     assert made["live-restore"] is True
     assert made["log-opts"] == {"max-size": "10m", "max-file": "3"}
-    assert layout.daemon_json(settings, made) == once
+    assert docker_configuration.daemon_json(settings, made) == once
 
 
 def test_insecure_registries_are_written_when_set(tmp_path: Path) -> None:
     own = {"docker": {"insecure_registries": ["registry.lan:5000"]}}
-    made = json.loads(layout.daemon_json(load(tmp_path, own), {}))
+    made = json.loads(docker_configuration.daemon_json(load(tmp_path, own), {}))
     assert made["insecure-registries"] == ["registry.lan:5000"]
 
 
