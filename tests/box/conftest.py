@@ -18,12 +18,15 @@ from sandbox import images, lifecycle, names
 
 # By their names: marks for `--dist loadgroup` are not seen under the present pytest.
 ELSEWHERE = tuple(
-    f"[{name}]" for name, check in find().items() if getattr(check, "ELSEWHERE", False)
+    f"[{name}]"
+    for name, check in find().items()
+    if getattr(check, "ELSEWHERE", False) or getattr(check, "ANY_BOX", False)
 )
 
 
 class Lanes(LoadScopeScheduling):
-    """Two lanes: all that shares the deployed box, one by one, and what needs nothing of it."""
+    """Two lanes: all that shares the deployed box, one by one, and what needs nothing of it or is
+    content with a second one."""
 
     def _split_scope(self, nodeid: str) -> str:
         return "elsewhere" if nodeid.endswith(ELSEWHERE) else "box"

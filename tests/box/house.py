@@ -26,6 +26,8 @@ from checks.box import Host
 from sandbox.state import ROOT
 
 NAME = os.environ.get("MEDIASTACK_BOX", "box").partition(",")[0]
+# Of the lane beside it; made by the first check that wants it.
+SECOND = f"{NAME}-second"
 SETTINGS = (ROOT / "sandbox" / "settings.toml").read_text(encoding="utf-8")
 STACK_MANAGE = "/usr/local/sbin/stack-manage.sh"
 # What no deploy may touch when it refuses: paths whose content only a deploy changes.

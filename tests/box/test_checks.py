@@ -60,8 +60,9 @@ def history(name: str) -> None:
 
 
 def check(name: str, *arguments: str) -> tuple[int, dict[str, Any], str]:
+    shared = not getattr(CHECKS[name], "ANY_BOX", False)
     done = subprocess.run(
-        ["scripts/check", name, "--box", house.NAME, *arguments],
+        ["scripts/check", name, "--box", house.NAME if shared else house.SECOND, *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
