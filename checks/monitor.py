@@ -11,12 +11,10 @@ from __future__ import annotations
 import collections
 import contextlib
 import io
-import multiprocessing
-import os
 import re
 from collections.abc import Iterable, Iterator
 
-from checks import monitor_breaks, monitor_simulation
+from checks import monitor_breaks, monitor_simulation, parallel
 from checks.framework import Break, CheckError, Context
 from checks.monitor_simulation import LEAST_STEPS, PHASES, Played
 from sandbox.progress import say
@@ -68,8 +66,7 @@ def simulated(context: Context) -> None:
 
 def play_all(seeds: Iterable[int]) -> Iterator[Played]:
     """Play them on all cores, in order."""
-    # A fork, so that what is planted here is planted there.
-    with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
+    with parallel.pool() as pool:
         yield from pool.imap(play_quietly, seeds, chunksize=4)
 
 

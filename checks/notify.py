@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-import multiprocessing
 import os
 import random
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from checks import notify_breaks, notify_crowd, notify_judge, notify_real, notify_world
+from checks import notify_breaks, notify_crowd, notify_judge, notify_real, notify_world, parallel
 from checks.framework import Break, Context
 from checks.notify_world import World
 from mediastack import notify
@@ -106,8 +105,7 @@ def play_all(
     play: Callable[[int], notify_breaks.Played], seeds: Iterable[int]
 ) -> Iterator[notify_breaks.Played]:
     """Play them on all cores, in order."""
-    # A fork, so that what is planted here is planted there.
-    with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
+    with parallel.pool() as pool:
         yield from pool.imap(play, seeds, chunksize=4)
 
 

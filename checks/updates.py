@@ -11,14 +11,12 @@ built.
 from __future__ import annotations
 
 import collections
-import multiprocessing
-import os
 import random
 import re
 import statistics
 from collections.abc import Iterator
 
-from checks import updates_breaks, updates_cases, updates_plain_simulation, updates_real
+from checks import parallel, updates_breaks, updates_cases, updates_plain_simulation, updates_real
 from checks import updates_simulation as simulation
 from checks.framework import Break, CheckError, Context
 from checks.updates_simulation import Played
@@ -77,8 +75,7 @@ def play_all(context: Context) -> Iterator[list[Played]]:
     if context.break_name:
         kills, several = KILLS_A_CASE_WITH_FAULT, 1
     work = [(case.name, context.seed, kills, several) for case in updates_cases.ALL]
-    # A fork, so that what is planted here is planted there.
-    with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
+    with parallel.pool() as pool:
         yield from pool.imap(play_case, work, chunksize=2)
 
 
