@@ -138,11 +138,13 @@ def test_the_word_that_ended_it_is_the_one_that_is_told(
         restic.run(target, ["backup"], on_error=lambda line: line == "bad file")
 
 
+@pytest.mark.parametrize("heeds", ["exec sleep 60", "trap '' INT; while true; do sleep 0.1; done"])
 def test_a_disk_that_fills_up_ends_it(
-    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    heeds: str, target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(restic, "WATCH_SECONDS", 0.05)
-    says(tmp_path, monkeypatch, "exec sleep 60")
+    monkeypatch.setattr(restic, "ENDING_SECONDS", 0.3)
+    says(tmp_path, monkeypatch, heeds)
     began = time.monotonic()
     with pytest.raises(ResticError, match="nearly full") as found:
         restic.run(target, ["backup"], is_full=lambda: time.monotonic() - began > 0.3)

@@ -205,6 +205,8 @@ def _watch(
         if is_full():
             full.set()
             process.send_signal(signal.SIGINT)
+            if not over.wait(ENDING_SECONDS):
+                process.kill()
             return
 
 
