@@ -37,7 +37,7 @@ PLACED = (
     ("downloads",), ("media",), ("ops",), ("downloads", "media", "ops"), ("downloads", "media"),
 )  # fmt: skip
 # Whose programs run on every host.
-PROGRAMS = {"notify", "updater"}
+PROGRAMS = {"backup", "notify", "updater"}
 DRIFT = "/etc/bash_completion.d/stack-manage"
 PLACEMENT = 'one if one.stack in stacks else one.model_copy(update={"enabled": False})'
 SSH = ("systemctl", "stop", "ssh.service", "ssh.socket")
