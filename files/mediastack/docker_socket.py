@@ -7,7 +7,7 @@ DockerError when Docker refused (docker_http). Facts: Docker Engine API 1.41-1.5
 
 Docker answers an inspect of a container only when it has started or ended it, the listing at once:
 who asks right after an end may find it starting again, and wait 0.3 s. Whoever is in a hurry then
-takes the listing's word that it has ended, where the kernel says the same (`hurry_seconds`).
+takes the listing's word that it has ended (`hurry_seconds`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import time
 import urllib.parse
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -26,8 +25,6 @@ from mediastack.docker_http import Absent, EventStream, Wire, bare, translated
 
 PATH = "/var/run/docker.sock"
 TIMEOUT_SECONDS = 10.0
-# On a machine that is too busy for hurry, it ends.
-HURRIED_SECONDS = 1.0
 FRAME_BYTES = 8
 
 
@@ -41,7 +38,7 @@ class DockerSocket:
         timeout_seconds: float = TIMEOUT_SECONDS,
         hurry_seconds: float | None = None,
     ) -> None:
-        """`hurry_seconds`: so often `containers` looks whether one that ends has ended."""
+        """`hurry_seconds`: after so long `containers` does not wait for one that has ended."""
         self._path = path or _path_of(os.environ.get("DOCKER_HOST", "")) or PATH
         self._timeout_seconds = timeout_seconds
         self._hurry_seconds = hurry_seconds
@@ -211,23 +208,17 @@ class DockerSocket:
         when it was last seen, but ended."""
         if self._hurry_seconds is None:
             return self.inspect(identity)
-        before = self._seen.pop(identity, None)
-        deadline = time.monotonic() + HURRIED_SECONDS
-        while before is not None and _has_ended(before) and time.monotonic() < deadline:
-            began = time.monotonic()
+        found = None
+        if (before := self._seen.pop(identity, None)) is not None:
             try:
                 found = self.inspect(identity, timeout_seconds=self._hurry_seconds)
-                break
             except NotReachable:
-                if time.monotonic() - began < self._hurry_seconds:
-                    raise
-            listed = [one.get("State") for one in self._listed({"id": identity})]
-            if listed[:1] in (["exited"], ["restarting"]):
-                self._seen[identity] = before
-                state = {"Status": listed[0], "Pid": 0, "FinishedAt": clock.timestamp()}
-                return {**before, "State": {**before["State"], "Health": None, **state}}
-        else:
-            found = self.inspect(identity)
+                states = [one.get("State") for one in self._listed({"id": identity})]
+                if states == ["exited"]:
+                    self._seen[identity] = before
+                    state = {"Status": "exited", "Pid": 0, "FinishedAt": clock.timestamp()}
+                    return {**before, "State": {**before["State"], "Health": None, **state}}
+        found = found or self.inspect(identity)
         if found is not None:
             self._seen[identity] = found
         return found
@@ -261,12 +252,6 @@ def _unframed(data: bytes) -> str:
         text += data[FRAME_BYTES : FRAME_BYTES + length]
         data = data[FRAME_BYTES + length :]
     return text.decode(errors="replace")
-
-
-def _has_ended(inspected: Mapping[str, Any]) -> bool:
-    """Whether the process that was seen is gone; one that nobody has waited for yet is, too."""
-    pid = inspected["State"].get("Pid") or 0
-    return pid > 0 and not os.path.exists(f"/proc/{pid}/ns/net")
 
 
 def _quoted(name: str) -> str:
