@@ -39,13 +39,10 @@ class Wire:
         query: Mapping[str, str] | None = None,
         *,
         body: Any = None,
-        timeout_seconds: float | None = None,
         reading: bool = True,
     ) -> Any:
         """Like ask; return what the body's JSON says."""
-        answer = self.ask(
-            method, path, query, body=body, timeout_seconds=timeout_seconds, reading=reading
-        )
+        answer = self.ask(method, path, query, body=body, reading=reading)
         with translated(self._path):
             return json.loads(answer)
 

@@ -4,10 +4,6 @@ For programs that are always there: the SDK with all it imports keeps 30 MB resi
 bare interpreter with http.client), and what runs as root with Docker's socket should be little to
 read. What goes wrong is told in docker_client's two words: NotReachable when nothing is known,
 DockerError when Docker refused (docker_http). Facts: Docker Engine API 1.41-1.52.
-
-Docker answers an inspect of a container only when it has started or ended it, the listing at once:
-who asks right after an end may find it starting again, and wait 0.3 s. Whoever is in a hurry then
-takes the listing's word that it has ended (`hurry_seconds`).
 """
 
 from __future__ import annotations
@@ -19,7 +15,7 @@ import urllib.parse
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from mediastack import clock, docker_client, image_names
+from mediastack import docker_client, image_names
 from mediastack.docker_client import LABEL, ONE_OFF_LABEL, DockerError, NotReachable
 from mediastack.docker_http import Absent, EventStream, Wire, bare, translated
 
@@ -32,19 +28,11 @@ class DockerSocket:
     """Connections to one engine, one per thread; a docker_engine.Engine."""
 
     def __init__(
-        self,
-        path: str | None = None,
-        *,
-        timeout_seconds: float = TIMEOUT_SECONDS,
-        hurry_seconds: float | None = None,
+        self, path: str | None = None, *, timeout_seconds: float = TIMEOUT_SECONDS
     ) -> None:
-        """`hurry_seconds`: after so long `containers` does not wait for one that has ended."""
         self._path = path or _path_of(os.environ.get("DOCKER_HOST", "")) or PATH
         self._timeout_seconds = timeout_seconds
-        self._hurry_seconds = hurry_seconds
         self._wire = Wire(self._path, timeout_seconds)
-        # {id: last inspect result}, for those in a hurry.
-        self._seen: dict[str, dict[str, Any]] = {}
 
     def ping(self) -> None:
         """Return when Docker answers. Raise NotReachable."""
@@ -55,19 +43,20 @@ class DockerSocket:
     ) -> list[dict[str, Any]]:
         """Return the inspect results of all containers with this label, running or not; with
         `services` only of those whose label says one of these."""
+        query = {"all": "1", "filters": _filters({"label": label})}
+        listed: list[dict[str, Any]] = self._wire.json("GET", "/containers/json", query)
         return [
             inspected
-            for container in self._listed({"label": label})
+            for container in listed
             if (labels := container.get("Labels") or {}).get(ONE_OFF_LABEL) != "True"
             and (services is None or labels.get(label) in services)
-            and (inspected := self._inspected(container["Id"])) is not None
+            and (inspected := self.inspect(container["Id"])) is not None
         ]
 
-    def inspect(self, name: str, *, timeout_seconds: float | None = None) -> dict[str, Any] | None:
+    def inspect(self, name: str) -> dict[str, Any] | None:
         """Return one container's inspect result, None when there is no such container."""
-        path = f"/containers/{_quoted(name)}/json"
         with contextlib.suppress(Absent):
-            found: dict[str, Any] = self._wire.json("GET", path, timeout_seconds=timeout_seconds)
+            found: dict[str, Any] = self._wire.json("GET", f"/containers/{_quoted(name)}/json")
             return found
         return None
 
@@ -197,31 +186,6 @@ class DockerSocket:
         """Return what happens from `since` (seconds since the epoch, as text: a float is too
         coarse) on. Raise NotReachable."""
         return self._wire.stream(since, _filters(filters))
-
-    def _listed(self, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
-        query = {"all": "1", "filters": _filters(filters)}
-        listed: list[dict[str, Any]] = self._wire.json("GET", "/containers/json", query)
-        return listed
-
-    def _inspected(self, identity: str) -> dict[str, Any] | None:
-        """As inspect; in a hurry one that has ended, and is perhaps about to start, is what it was
-        when it was last seen, but ended."""
-        if self._hurry_seconds is None:
-            return self.inspect(identity)
-        found = None
-        if (before := self._seen.pop(identity, None)) is not None:
-            try:
-                found = self.inspect(identity, timeout_seconds=self._hurry_seconds)
-            except NotReachable:
-                states = [one.get("State") for one in self._listed({"id": identity})]
-                if states == ["exited"]:
-                    self._seen[identity] = before
-                    state = {"Status": "exited", "Pid": 0, "FinishedAt": clock.timestamp()}
-                    return {**before, "State": {**before["State"], "Health": None, **state}}
-        found = found or self.inspect(identity)
-        if found is not None:
-            self._seen[identity] = found
-        return found
 
     def _end(self, name: str, verb: str, grace_seconds: int) -> None:
         # The answer comes when it has stopped.

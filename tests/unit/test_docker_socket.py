@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 from docker_house import EngineServer, Handler, framed
 
-from mediastack import user_stops
 from mediastack.docker_client import DockerError, NotReachable
 from mediastack.docker_engine import Engine
 from mediastack.docker_socket import DockerSocket
@@ -73,53 +72,6 @@ def test_only_containers_of_the_services_that_were_named_are_inspected(
     engine.answers["GET /containers/a/json"] = (200, {"Id": "a"})
     assert docker.containers(services=["sonarr"]) == [{"Id": "a"}]
     assert engine.called() == ["GET /containers/json", "GET /containers/a/json"]
-
-
-def locked(handler: Handler) -> None:
-    """Docker is starting it, and lets nobody look meanwhile."""
-    time.sleep(0.3)
-    handler.say(200, inspected("a", "running", 9))
-
-
-def inspected(identity: str, status: str, pid: int) -> dict[str, Any]:
-    state = {"Status": status, "Pid": pid, "StartedAt": "then", "Health": {"Status": "healthy"}}
-    return {"Id": identity, "Name": "/gluetun", "State": state}
-
-
-@pytest.mark.parametrize(
-    ("listed", "status", "pid"), [("exited", "exited", 0), ("running", "running", 9)]
-)
-def test_in_a_hurry_only_one_that_has_ended_is_not_waited_for(
-    engine: EngineServer, listed: str, status: str, pid: int
-) -> None:
-    docker = DockerSocket(str(engine.server_address), timeout_seconds=5, hurry_seconds=0.02)
-    engine.answers["GET /containers/json"] = (200, [{"Id": "a", "State": "running"}])
-    engine.answers["GET /containers/a/json"] = (200, inspected("a", "running", 7))
-    assert docker.containers() == [inspected("a", "running", 7)]
-
-    engine.answers["GET /containers/json"] = (200, [{"Id": "a", "State": listed}])
-    engine.answers["GET /containers/a/json"] = locked
-    for _ in range(2):
-        began = time.monotonic()
-        [found] = docker.containers()
-        assert (found["State"]["Status"], found["State"]["Pid"]) == (status, pid)
-        assert (found["Name"], found["State"]["StartedAt"]) == ("/gluetun", "then")
-        assert (time.monotonic() - began < 0.25) == (status == "exited")
-        ended = user_stops.docker_seconds(str(found["State"].get("FinishedAt", "")))
-        if status == "exited":
-            assert found["State"]["Health"] is None
-            assert ended is not None
-            assert abs(ended - time.time()) < 1.0
-
-    engine.answers["GET /containers/a/json"] = (200, inspected("a", "running", 11))
-    assert docker.containers() == [inspected("a", "running", 11)]
-
-
-def test_in_a_hurry_one_that_was_never_seen_is_waited_for(engine: EngineServer) -> None:
-    docker = DockerSocket(str(engine.server_address), timeout_seconds=5, hurry_seconds=0.02)
-    engine.answers["GET /containers/json"] = (200, [{"Id": "a", "State": "exited"}])
-    engine.answers["GET /containers/a/json"] = locked
-    assert docker.containers() == [inspected("a", "running", 9)]
 
 
 def test_a_chunked_answer_is_put_together(engine: EngineServer, docker: DockerSocket) -> None:

@@ -35,8 +35,6 @@ SOCKET = "/run/mediastack-healer/healer.sock"
 LINE_SECONDS = 5.0
 END_SECONDS = 60.0
 SHOWN_BYTES = 120
-# What an inspect takes at most where nothing is in its way; a decision is made within 0.05.
-HURRY_SECONDS = 0.02
 
 Answer = dict[str, Any]
 Load = Callable[[], dict[str, Any]]
@@ -170,9 +168,7 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
     listening = sockets.listening(options.socket)
-    server = Server(
-        DockerSocket(hurry_seconds=HURRY_SECONDS), Cached().load, trusted=sockets.is_trusted
-    )
+    server = Server(DockerSocket(), Cached().load, trusted=sockets.is_trusted)
     systemd.tell("READY=1")
     poller = select.poll()
     poller.register(listening, select.POLLIN)
