@@ -20,6 +20,8 @@ from checks.box import Host
 
 READY_SECONDS = 15.0
 OWNER = "gluetun"
+# A decision comes so soon after what it waited for.
+WITHHELD_SECONDS = 0.05
 
 
 @dataclass
@@ -109,15 +111,23 @@ def decisions(host: Host, since: float) -> list[dict[str, Any]]:
     return [one for one in found if one["at"] > since]
 
 
-def latencies(record: Record, decided: list[dict[str, Any]]) -> tuple[list[float], list[str]]:
-    """(seconds from Docker's event to each decision that one led to, what is wrong with them).
+def latencies(
+    record: Record, decided: list[dict[str, Any]]
+) -> tuple[list[float], list[float], list[str]]:
+    """(seconds from Docker's event to each decision that one led to, those of decisions that Docker
+    withheld the answer for, what is wrong with them).
 
     An event that the monitor names has to be one of Docker's. Where it names none, because the end
     of the process woke it, the last event before it counts if it is no older than a second; a
-    decision without one had been waiting for its time.
+    decision without one had been waiting for its time. Docker answers nothing about a container
+    while it starts it: a decision that was asked for before and made right after that could not be
+    sooner.
     """
     known = sorted(one["at"] for one in record.events)
-    found, wrong = [], []
+    starts = record.times(OWNER, "start")
+    found: list[float] = []
+    withheld: list[float] = []
+    wrong: list[str] = []
     for one in decided:
         at, event = one["at"], one["event_at"]
         if event is None:
@@ -127,8 +137,9 @@ def latencies(record: Record, decided: list[dict[str, Any]]) -> tuple[list[float
             continue
         if not any(abs(moment - event) < 0.001 for moment in known):
             wrong.append(f"the monitor names an event at {event:.3f} that Docker did not tell")
-        found.append(at - event)
-    return found, wrong
+        blocked = any(event < start <= at <= start + WITHHELD_SECONDS for start in starts)
+        (withheld if blocked else found).append(at - event)
+    return found, withheld, wrong
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -14,16 +14,22 @@ from mediastack import atomic, clock, config
 
 
 def stop(
-    services: Iterable[str], by: str, *, verb: str = "down", path: str | None = None
+    services: Iterable[str],
+    by: str,
+    *,
+    verb: str = "down",
+    at: float | None = None,
+    path: str | None = None,
 ) -> list[str]:
-    """Record that `by` wants these services stopped; those already recorded stay as they are.
+    """Record that `by` wants these services stopped since `at` (seconds since the epoch, None:
+    now); those already recorded stay as they are.
 
     Return those that were not.
     """
     path = path or default_path()
     with atomic.exclusive(path):
         before = stopped(path=path)
-        now = clock.timestamp()
+        now = clock.timestamp(at)
         new = {service: {"by": by, "at": now, "verb": verb} for service in services}
         after = {**new, **before}
         if after != before:

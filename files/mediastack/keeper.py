@@ -156,7 +156,7 @@ def look(
     if holder is None:
         try:
             observation = observe.observe(config, docker)
-            undecided = user_stops.note(docker, observation, time.time(), ACTOR).undecided
+            undecided = user_stops.note(docker, observation, began, ACTOR).undecided
             journal.forget_finished(user_stops.running(observation), begun_before=began)
             healing.wake(docker, observation, ACTOR)
         except (NotReachable, DockerError, OSError, ValueError) as error:

@@ -26,6 +26,8 @@ from mediastack.docker_engine import Engine
 LOOK_BACK_SECONDS = 10.0
 # Docker says "exited" some milliseconds before it tells of the stop.
 UNDECIDED_SECONDS = 1.0
+# So long a look may take: what ended while it was made had only just ended when it was seen.
+LOOK_SECONDS = 30.0
 DOCKERD_SETTLES_SECONDS = 20.0
 BY = "docker stop"
 
@@ -41,12 +43,18 @@ class Wishes(NamedTuple):
 def note(docker: Engine, observation: dict[str, Any], now: float, actor: str) -> Wishes:
     """Find the user's wishes and make them intents, on disk and in `observation`.
 
+    `now` (seconds since the epoch) is when the observation was begun: on a busy machine a container
+    that Compose makes anew may be seen ended, and run again before that is judged. For the same
+    reason a stop is dated by the end of what was stopped: whatever was started later is wanted.
+
     Raise docker_client.NotReachable.
     """
     wishes = _find_now(docker, observation, now)
-    # Keeper, healer and deploy all look for them: told by the one that was first.
-    for service in intent.stop(wishes.stopped, BY, verb="stop") if wishes.stopped else ():
-        ledger.append(actor, service, "stopped by the user", cause="bare docker stop")
+    ends = {one["name"]: one["finished_at"] for one in observation["containers"]}
+    for service in wishes.stopped:
+        # Keeper, healer and deploy all look for them: told by the one that was first.
+        if intent.stop([service], BY, verb="stop", at=docker_seconds(ends[service])):
+            ledger.append(actor, service, "stopped by the user", cause="bare docker stop")
     for service in intent.clear(wishes.started) if wishes.started else ():
         ledger.append(actor, service, "started by the user", cause="bare docker start")
     if wishes.stopped or wishes.started:
@@ -118,7 +126,7 @@ def find(
         finished = docker_seconds(container["finished_at"])
         if finished is None:
             continue
-        if 0 <= now - finished < UNDECIDED_SECONDS:
+        if -LOOK_SECONDS <= now - finished < UNDECIDED_SECONDS:
             wishes.undecided.append(service)
             continue
         since = max(finished - LOOK_BACK_SECONDS, dockerd + DOCKERD_SETTLES_SECONDS)

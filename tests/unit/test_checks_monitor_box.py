@@ -84,14 +84,27 @@ def test_a_decision_is_measured_from_the_event_it_names_which_has_to_be_one_of_d
     def decided(at: float, event_at: float | None, why: str = "hold") -> list[dict[str, Any]]:
         return [{"at": at, "event_at": event_at, "why": why}]
 
-    times, wrong = seen.latencies(record, decided(10.02, 10.0))
-    assert (times, wrong) == ([pytest.approx(0.02)], [])
-    _, wrong = seen.latencies(record, decided(11.0, 10.99))
+    assert seen.latencies(record, decided(10.02, 10.0)) == ([pytest.approx(0.02)], [], [])
+    _, _, wrong = seen.latencies(record, decided(11.0, 10.99))
     assert len(wrong) == 1
     # The end of the process woke it before Docker's word came.
     assert seen.latencies(record, decided(10.3, None))[0] == [pytest.approx(0.3)]
     # Its time had come: nothing to measure from.
-    assert seen.latencies(record, decided(14.0, None, "revive")) == ([], [])
+    assert seen.latencies(record, decided(14.0, None, "revive")) == ([], [], [])
+
+
+def test_a_decision_right_after_the_start_that_hid_the_end_was_withheld() -> None:
+    record = seen.Record()
+    for at, event in ((10.0, "die"), (10.3, "start")):
+        record.events.append({"at": at, "event": event, "name": "gluetun"})
+
+    def latencies(at: float, event_at: float) -> Any:
+        return seen.latencies(record, [{"at": at, "event_at": event_at, "why": "hold"}])
+
+    assert latencies(10.31, 10.0) == ([], [pytest.approx(0.31)], [])
+    # One that is merely late, and one that the start itself woke.
+    assert latencies(10.4, 10.0) == ([pytest.approx(0.4)], [], [])
+    assert latencies(10.32, 10.3) == ([pytest.approx(0.02)], [], [])
 
 
 def test_the_first_decision_after_its_cause_counts() -> None:

@@ -90,6 +90,31 @@ def test_right_after_the_end_it_is_not_decided_yet() -> None:
     assert find(FakeDocker("die"), observation(), now=NOW - 9.0).undecided == ["seerr"]
 
 
+def test_what_ended_while_it_was_looked_is_not_decided_yet_however_long_the_look_took() -> None:
+    docker = FakeDocker("kill", "die", "stop")
+    assert find(docker, observation(), now=NOW - 12.0).undecided == ["seerr"]
+    assert docker.asked == []
+    # A clock that was set back says nothing.
+    assert find(docker, observation(), now=NOW - 3600.0).stopped == []
+
+
+def test_a_stop_is_dated_by_the_end_so_that_one_started_meanwhile_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "mediastack.toml"
+    file.write_text(f'schema = 1\n[paths]\nstate = "{tmp_path}"\nruntime = "{tmp_path}"\n')
+    monkeypatch.setenv("MEDIASTACK_CONFIG", str(file))
+    docker: Any = FakeDocker("kill", "die", "stop")
+    user_stops.note(docker, observation(), NOW, "monitor")
+    [intended] = intent.stopped().values()
+    assert clock.seconds(intended["at"]) == pytest.approx(NOW - 9.5, abs=0.001)
+    # Compose had made it anew half a second later.
+    anew = observation(id="id2", status="running", started_at="2027-01-15T07:59:51Z")
+    anew["intents"] = intent.stopped()
+    user_stops.note(docker, anew, NOW + 1, "monitor")
+    assert intent.stopped() == {}
+
+
 def test_a_service_that_counts_as_stopped_and_was_started_since_is_wanted_again() -> None:
     seen = observation(status="running", started_at="2027-01-15T07:59:00Z")
     seen["intents"] = {"seerr": {"at": "2027-01-15T07:58:00.000+00:00"}}

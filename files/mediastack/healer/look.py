@@ -161,7 +161,7 @@ def _whose_stops(
         ended = [one["name"] for one in ours if one["status"] == "exited"]
         return [name for name in ended if name in group and name not in explained]
     part = {**observation, "containers": ours}
-    wishes = user_stops.note(docker, part, time.time(), ACTOR)
+    wishes = user_stops.note(docker, part, began, ACTOR)
     observation["intents"] = part["intents"]
     journal.forget_finished(user_stops.running(part), begun_before=began)
     return wishes.undecided
