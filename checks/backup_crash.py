@@ -27,8 +27,6 @@ from sandbox.progress import say
 
 NAME = "backup-crash"
 BUDGET_SECONDS = 540.0
-# Any deployed box will do: tests/box runs it in one of the other lane.
-ANY_BOX = True
 POINTS = {"backup": 11, "prune": 7, "restore": 12}
 POINTS_WITH_FAULT = 6
 # So many killed runs after each other, before one that is not: what they left adds up.
