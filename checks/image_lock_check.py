@@ -73,9 +73,10 @@ def updated(context: Context, by: int, *, good: bool = True) -> Version:
     lock = house.state(context, OWN)["lock"]
     old = Version(lock["image"], lock["digest"])
     ailment = {} if good else BAD
-    new = house.publish(OWN, house.bumped(OWN.tag, by), **ailment)
-    context.resources.callback(house.withdraw, new)
-    played = play(context, OWN, Scenario(good), (old, new), {})
+    with house.without_timer(context):
+        new = house.publish(OWN, house.bumped(OWN.tag, by), **ailment)
+        context.resources.callback(house.withdraw, new)
+        played = play(context, OWN, Scenario(good), (old, new), {})
     if played.ended != ("new" if good else "old"):
         raise CheckError(f"the update to {new.tag} ended with the version {played.ended or '?'}")
     # Autoheal was paused meanwhile, and is unhealthy for Docker until its next probe.

@@ -121,7 +121,10 @@ class Line:
             tag = house.bumped(self.present.tag, 1)
             if not scenario.good:
                 tag = house.bumped(self.subject.tag, BAD_NUMBER)
-            with house.served(self.subject, tag, **ailment) as new:
+            with (
+                house.without_timer(self.context),
+                house.served(self.subject, tag, **ailment) as new,
+            ):
                 sides = (self.present, new)
                 found = play(self.context, self.subject, scenario, sides, self.durations)
             self.played.append(found)

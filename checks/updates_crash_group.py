@@ -32,10 +32,12 @@ def play(context: Context) -> None:
     """A good version, undisturbed and then with its updater killed; and a bad one."""
     subject = house.of_catalog(runtime.services()[OWNER])
     present = locked(context, subject)
-    with house.served(subject, house.bumped(subject.tag, GOOD_NUMBER)) as new:
+    tag = house.bumped(subject.tag, GOOD_NUMBER)
+    with house.without_timer(context), house.served(subject, tag) as new:
         one(context, subject, (present, new), Scenario(True), cascades=1)
         present = locked(context, subject)
-    with house.served(subject, house.bumped(subject.tag, BAD_NUMBER), **BAD) as bad:
+    tag = house.bumped(subject.tag, BAD_NUMBER)
+    with house.without_timer(context), house.served(subject, tag, **BAD) as bad:
         blows = (Blow("gate", "unit", 0.5),) if not context.full else ()
         one(context, subject, (present, bad), Scenario(False, blows), cascades=None)
     house.forget_refused(context)

@@ -25,6 +25,7 @@ from sandbox import images, names, registry
 from service import Service
 
 STATE = "/var/lib/mediastack"
+TIMER = "mediastack-update.timer"
 CONFIGS = "/srv/mediastack/config"
 CAUGHT_UP_SECONDS = 60.0
 UPDATES = {"stable_seconds": 1}
@@ -209,6 +210,18 @@ def wait_until_idle(context: Context) -> None:
         return "" if done else "the journal is open"
 
     runtime.wait_until("no update is under way", missing, CAUGHT_UP_SECONDS)
+
+
+@contextlib.contextmanager
+def without_timer(context: Context) -> Iterator[None]:
+    """Nobody else begins an update: the timer's ten minutes may be over between the moment at which
+    a version is there and the one at which it is watched. (After a power cut it is back.)"""
+    box.run(context.box, f"systemctl stop {TIMER}")
+    try:
+        wait_until_idle(context)
+        yield
+    finally:
+        box.run(context.box, f"systemctl start {TIMER}", check=False)
 
 
 def forget_refused(context: Context) -> None:

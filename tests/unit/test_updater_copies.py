@@ -107,17 +107,49 @@ def test_what_is_written_again_at_the_same_time_and_size_is_copied_again(
     assert (Path(copies.path(config, TX)) / "settings.json").read_text() == "new"
 
 
-def test_nothing_of_a_killed_copy_is_believed(
-    config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+def test_what_keeps_its_old_time_is_copied_again_also_after_a_copy_that_was_whole(
+    config: dict[str, Any],
 ) -> None:
     settings = seerr(config) / "settings.json"
-    long_ago = time.time_ns() - 3600 * 10**9
-    os.utime(settings, ns=(long_ago, long_ago))
-    with monkeypatch.context() as patch:
-        patch.setattr(copies, "_doubt", lambda *_: None)
-        copies.begin(config, TX)
+    os.utime(settings, (1, 1))
+    copies.begin(config, TX)
+    for text in ("new", "odd"):
+        rewritten(settings, text)
+        copies.finish(config, TX, LIFE)
+        copied = Path(copies.path(config, TX)) / "settings.json"
+        assert (copied.read_text(), copied.stat().st_mtime) == (text, 1)
+
+
+def test_what_has_not_changed_since_is_not_copied_again(config: dict[str, Any]) -> None:
+    settings = seerr(config) / "settings.json"
+    time.sleep(copies.CLOCK_SECONDS + 0.1)
+    copies.begin(config, TX)
+    copied = Path(copies.path(config, TX)) / "settings.json"
+    before = copied.stat().st_ino
+    copies.finish(config, TX, LIFE)
+    assert copied.stat().st_ino == before
+    rewritten(settings, "new")
+    copies.finish(config, TX, LIFE)
+    assert copied.stat().st_ino != before
+
+
+def test_nothing_of_a_killed_copy_is_believed(config: dict[str, Any]) -> None:
+    settings = seerr(config) / "settings.json"
+    copies.begin(config, TX)
+    (Path(copies.path(config, TX)) / "half").write_text("half")
+    os.utime(settings, (1, 1))
     rewritten(settings, "new")
     copies.begin(config, TX)
+    assert not (Path(copies.path(config, TX)) / "half").exists()
+    copies.finish(config, TX, LIFE)
+    assert (Path(copies.path(config, TX)) / "settings.json").read_text() == "new"
+
+
+def test_a_copy_of_which_nothing_is_known_is_doubted_whole(config: dict[str, Any]) -> None:
+    settings = seerr(config) / "settings.json"
+    copies.begin(config, TX)
+    Path(f"{copies.path(config, TX)}.json").unlink()
+    rewritten(settings, "new")
     copies.finish(config, TX, LIFE)
     assert (Path(copies.path(config, TX)) / "settings.json").read_text() == "new"
 

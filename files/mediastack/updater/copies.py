@@ -28,8 +28,9 @@ COPY = ("rsync", "-aHAX", "--numeric-ids", "--delete", "--modify-window=-1")
 # Content decides, not size and time; and what a bad version has filled the disk with goes first.
 RESTORE = (*COPY, "--checksum", "--delete-before")
 VANISHED = 24
-# File systems' clocks lag behind by a tick: what was written about when it was copied beside the
-# running service gets this time in the copy, and is copied again in any case.
+# File systems' clocks lag behind by a tick. What the kernel saw changed since the copy beside the
+# running service was begun gets this time in the copy and is copied again in any case: a program
+# may write other content of the same size and set the time back (ctime nobody can set).
 CLOCK_SECONDS = 2.0
 NEVER = (0, 0)
 # Room that a copy must leave: the service has to go on writing.
@@ -62,11 +63,10 @@ def begin(config: Mapping[str, Any], tx: Mapping[str, Any]) -> None:
         for directory in (root(config), os.path.dirname(target)):
             os.chmod(directory, MODE)
         _require_room(source, target, excluded)
+        atomic.write_json(_mark(config, tx), {"whole": False, "began": time.time()}, mode=0o600)
     except OSError as error:
         raise Trouble("passing", f"{error.filename}: {error.strerror}") from error
-    began = time.time()
     _rsync(COPY, source, target, excluded, fine=(0, VANISHED))
-    _doubt(target, began - CLOCK_SECONDS)
 
 
 def finish(config: Mapping[str, Any], tx: Mapping[str, Any], life: str) -> None:
@@ -80,16 +80,19 @@ def finish(config: Mapping[str, Any], tx: Mapping[str, Any], life: str) -> None:
     target, excluded = path(config, tx), excludes(config, tx["service"])
     try:
         os.makedirs(target, mode=MODE, exist_ok=True)
+        began = float(atomic.read_json(_mark(config, tx), {}).get("began", 0.0))
         mark = {
             "service": tx["service"],
             "image": tx["old"],
             "source": source,
             "excluded": excluded,
             "life": life,
+            "began": began,
             "at": clock.timestamp(),
         }
         # One that was whole and is brought up to date again is not whole meanwhile.
         atomic.write_json(_mark(config, tx), {**mark, "whole": False}, mode=0o600)
+        _doubt(source, target, excluded, began - CLOCK_SECONDS)
         _rsync(COPY, source, target, excluded)
         _to_disk(target)
         atomic.write_json(_mark(config, tx), {**mark, "whole": True}, mode=0o600)
@@ -190,16 +193,16 @@ def _bytes(top: str, apart: Iterable[str]) -> int:
     return total
 
 
-def _doubt(target: str, since: float) -> None:
-    """Give what was written since then a time that no file has. Raise Trouble."""
-    try:
-        for directory, _, names in os.walk(target):
-            for name in names:
-                path = os.path.join(directory, name)
-                if os.lstat(path).st_mtime > since:
-                    os.utime(path, ns=NEVER, follow_symlinks=False)
-    except OSError as error:
-        raise Trouble("passing", f"{error.filename}: {error.strerror}") from error
+def _doubt(source: str, target: str, excluded: Iterable[str], since: float) -> None:
+    """Give what has changed since then a time in the copy that no file has. Raise OSError."""
+    apart = {os.path.join(source, one.strip("/")) for one in excluded}
+    for directory, below, names in os.walk(source):
+        below[:] = [one for one in below if os.path.join(directory, one) not in apart]
+        for name in names:
+            path = os.path.join(directory, name)
+            copy = os.path.join(target, os.path.relpath(path, source))
+            if os.lstat(path).st_ctime > since and os.path.lexists(copy):
+                os.utime(copy, ns=NEVER, follow_symlinks=False)
 
 
 def _rsync(
