@@ -6,10 +6,13 @@ import http.server
 import json
 import socketserver
 import threading
+import time
 import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from mediastack.docker_socket import DockerSocket
 
 Answer = tuple[int, Any] | Callable[["Handler"], None]
 
@@ -101,3 +104,14 @@ def encoded(value: Any) -> bytes:
 
 def framed(text: bytes, kind: int = 1) -> bytes:
     return bytes([kind, 0, 0, 0]) + len(text).to_bytes(4, "big") + text
+
+
+def client(engine: EngineServer) -> DockerSocket:
+    """One who asks this engine and gives up after half a second."""
+    return DockerSocket(str(engine.server_address), timeout_seconds=0.5)
+
+
+def too_late(handler: Handler) -> None:
+    """An engine that says nothing until the client has given up."""
+    time.sleep(1.0)
+    handler.hang_up()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +70,18 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Patient:
         house.config["services"][name]["stop_grace_seconds"] = 7
     monkeypatch.setattr(user_stops, "dockerd_started", lambda: 0.0)
     return house
+
+
+def said(connection: socket.socket, line: bytes) -> dict[str, Any]:
+    connection.sendall(line)
+    return heard(connection)
+
+
+def heard(connection: socket.socket) -> dict[str, Any]:
+    received = b""
+    while not received.endswith(b"\n"):
+        data = connection.recv(65536)
+        assert data, "it hung up"
+        received += data
+    found: dict[str, Any] = json.loads(received)
+    return found

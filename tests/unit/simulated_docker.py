@@ -156,3 +156,10 @@ def running_house() -> SimulatedDocker:
     docker.converge()
     docker.started.clear()
     return docker
+
+
+def planned(docker: SimulatedDocker) -> list[tuple[str, str]]:
+    return [
+        (action["action"], action["service"])
+        for action in plan.plan(docker.config, docker.observation())
+    ]

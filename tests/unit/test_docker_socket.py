@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from docker_house import EngineServer, Handler, framed
+from docker_house import EngineServer, Handler, client, too_late
 
 from mediastack.docker_client import DockerError, NotReachable
 from mediastack.docker_engine import Engine
@@ -33,7 +33,7 @@ def engine(tmp_path: Path) -> Iterator[EngineServer]:
 
 @pytest.fixture
 def docker(engine: EngineServer) -> DockerSocket:
-    return DockerSocket(str(engine.server_address), timeout_seconds=0.5)
+    return client(engine)
 
 
 def test_it_is_an_engine_and_asks_for_the_version_that_the_engine_speaks(
@@ -107,11 +107,6 @@ def cut_in_a_chunk(handler: Handler) -> None:
 
 
 def nothing_at_all(handler: Handler) -> None:
-    handler.hang_up()
-
-
-def too_late(handler: Handler) -> None:
-    time.sleep(1.0)
     handler.hang_up()
 
 
@@ -234,145 +229,6 @@ def test_an_image_gets_one_more_name(engine: EngineServer, docker: DockerSocket)
     assert engine.seen[-1][1] == {"repo": "registry:5000/a/b", "tag": "1"}
     with pytest.raises(DockerError):
         docker.tag("absent:1", "absent", "1")
-
-
-def test_events_are_asked_for_with_fractions_of_a_second(
-    engine: EngineServer, docker: DockerSocket
-) -> None:
-    lines = b'{"Action":"start"}\n\x1e{"Action":"stop"}\r\n\n'
-    engine.answers["GET /events"] = (200, lines)
-    found = docker.events(1.25, 2.5, {"type": "container", "container": ["a"]})
-    assert [event["Action"] for event in found] == ["start", "stop"]
-    query = engine.seen[-1][1]
-    assert (query["since"], query["until"]) == ("1.250000000", "2.500000000")
-    assert json.loads(query["filters"]) == {"type": ["container"], "container": ["a"]}
-
-
-def test_a_stream_gives_each_event_as_it_comes_and_its_end_is_not_reachable(
-    engine: EngineServer, docker: DockerSocket
-) -> None:
-    go_on = threading.Event()
-
-    def events(handler: Handler) -> None:
-        handler.begin_chunks()
-        # Two in one chunk, one over two chunks, and a cut.
-        handler.chunk(b'{"Action":"kill"}\n{"Action":"die"}\n{"Act')
-        go_on.wait(5)
-        handler.chunk(b'ion":"stop"}\n')
-        handler.wfile.write(b"40\r\n{")
-        handler.hang_up()
-
-    engine.answers["GET /events"] = events
-    stream = iter(docker.stream("12.000000001"))
-    assert [next(stream)["Action"], next(stream)["Action"]] == ["kill", "die"]
-    go_on.set()
-    assert next(stream)["Action"] == "stop"
-    with pytest.raises(NotReachable):
-        next(stream)
-    assert engine.seen[-1][1]["since"] == "12.000000001"
-
-
-def test_a_stream_outlasts_the_time_out_and_ends_when_it_is_closed(
-    engine: EngineServer, docker: DockerSocket
-) -> None:
-    def quiet(handler: Handler) -> None:
-        handler.begin_chunks()
-        time.sleep(0.8)
-        handler.chunk(b'{"Action":"start"}\n')
-        time.sleep(3)
-
-    engine.answers["GET /events"] = quiet
-    stream = docker.stream("0")
-    found: list[Any] = []
-    thread = threading.Thread(target=lambda: found.extend(stream))
-    thread.start()
-    time.sleep(1.2)
-    began = time.monotonic()
-    stream.close()
-    thread.join(2)
-    assert not thread.is_alive()
-    assert time.monotonic() - began < 1
-    assert found == [{"Action": "start"}]
-
-
-def test_a_stream_that_is_refused_is_not_reachable(
-    engine: EngineServer, docker: DockerSocket
-) -> None:
-    engine.answers["GET /events"] = (400, {"message": "no such filter"})
-    with pytest.raises(NotReachable, match="no such filter"):
-        docker.stream("0")
-
-
-def test_a_command_inside_gives_its_exit_code_and_what_it_printed(
-    engine: EngineServer, docker: DockerSocket
-) -> None:
-    def raw(handler: Handler) -> None:
-        # As Docker does: no length, the end of the connection is the end.
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: x\r\n\r\n")
-        handler.wfile.write(framed(b"-P OUTPUT DROP\n") + framed(b"caf\xe9", 2))
-        handler.hang_up()
-
-    engine.answers["POST /containers/gluetun/exec"] = (201, {"Id": "e1"})
-    engine.answers["POST /exec/e1/start"] = raw
-    engine.answers["GET /exec/e1/json"] = (200, {"ExitCode": 3})
-    assert docker.execute("gluetun", ["iptables", "-S"], 5) == (3, "-P OUTPUT DROP\ncaf\ufffd")
-    assert engine.seen[1][2]["Cmd"] == ["iptables", "-S"]
-
-
-def test_a_command_inside_that_is_late_is_not_reachable(
-    engine: EngineServer, docker: DockerSocket
-) -> None:
-    engine.answers["POST /containers/gluetun/exec"] = (201, {"Id": "e1"})
-    engine.answers["POST /exec/e1/start"] = too_late
-    with pytest.raises(NotReachable):
-        docker.execute("gluetun", ["iptables"], 0.2)
-
-
-def trial(engine: EngineServer, looks: int) -> None:
-    left = [looks]
-
-    def state(handler: Handler) -> None:
-        left[0] -= 1
-        status = "exited" if left[0] < 0 else "running"
-        handler.say(200, {"State": {"Status": status, "ExitCode": 3}})
-
-    engine.answers |= {
-        "POST /containers/create": (201, {"Id": "t1"}),
-        "POST /containers/t1/start": (204, None),
-        "GET /containers/t1/json": state,
-        "GET /containers/t1/logs": (200, framed(b"said")),
-        "POST /containers/t1/stop": (304, None),
-        "DELETE /containers/t1": (204, None),
-    }
-
-
-RUN: dict[str, Any] = {
-    "environment": {"A": "1"},
-    "mounts": [("/here", "/there", True)],
-    "labels": {"whose": "ours"},
-}
-
-
-def test_a_run_has_no_network_and_no_powers_and_leaves_nothing(
-    engine: EngineServer, docker: DockerSocket
-) -> None:
-    trial(engine, 1)
-    assert docker.run("image", ("verb",), timeout_seconds=9, **RUN) == (3, "said")
-    wanted = engine.seen[1][2]
-    assert (wanted["Image"], wanted["Cmd"], wanted["Env"]) == ("image", ["verb"], ["A=1"])
-    host = wanted["HostConfig"]
-    assert (host["NetworkMode"], host["CapDrop"]) == ("none", ["ALL"])
-    assert host["Mounts"][0]["ReadOnly"] is True
-    assert engine.called()[-1] == "DELETE /containers/t1"
-
-
-def test_a_run_that_is_late_is_an_error_and_leaves_nothing(
-    engine: EngineServer, docker: DockerSocket
-) -> None:
-    trial(engine, 10**9)
-    with pytest.raises(DockerError, match="no end after 0 s"):
-        docker.run("image", ("verb",), timeout_seconds=0, **RUN)
-    assert engine.called()[-1] == "DELETE /containers/t1"
 
 
 def test_the_sdk_is_not_loaded() -> None:
