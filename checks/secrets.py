@@ -24,7 +24,7 @@ NAME = "secrets"
 BUDGET_SECONDS = 120.0
 MADE_SECONDS = 180.0
 CONFIG = "/srv/mediastack/config"
-BACKUPS, BACKUP_REPORT = "/srv/mediastack/backups/restic", "/var/lib/mediastack/backup.json"
+BACKUPS = "/srv/mediastack/backups/restic"
 TALKATIVE = ("-vvv", "--debug", "--diff")
 FULL_LEVELS = (("-v",), ("-vv",), ("-vvv",), ("-vvv", "--debug"), ("-vvv", "--debug-all"))
 # Secrets, the apps' own state, and the copies of that from before updates.
@@ -129,18 +129,15 @@ def talkative(context: Context) -> None:
 def _wipe(context: Context) -> str:
     """Remove secrets, what they open, and containers; return what a dry run of making them prints.
 
-    With their password the backups are lost, so they go as well.
-
-    Keeper and monitor are stopped: they would start what the deploy is to start. The deploy
-    starts them too.
+    With their password the backups are lost, so they go as well. Keeper and monitor are stopped:
+    they would start what the deploy is to start. The deploy starts them too.
     """
     box.run(
         context.box,
         "systemctl stop mediastack-keeper.service mediastack-monitor.service"
         " mediastack-notify.service;"
         " docker ps -aq | xargs -r docker rm -f >/dev/null;"
-        f" rm -rf {canaries.DIRECTORY} {BACKUPS} {BACKUP_REPORT};"
-        f" find {CONFIG} -mindepth 2 -delete",
+        f" rm -rf {canaries.DIRECTORY} {BACKUPS}; find {CONFIG} -mindepth 2 -delete",
     )
     dry = box.deploy(context.box, "--dry", *TALKATIVE, as_json=False)
     context.control("the dry run's announcement", "absent" in dry.output)

@@ -31,9 +31,12 @@ LIVING = (
     *("/var/lib/mediastack/monitor/monitor.json", "/run/mediastack/keeper.json"),
     *("/var/lib/mediastack/updater/asked.json", "/run/mediastack/stack.lock"),
     *("/var/lib/mediastack/portsync.json", "/run/mediastack/portsync.json"),
+    "/var/lib/mediastack/backup.json",
 )
-# A timer starts it every ten minutes: whether it runs at this very moment says nothing.
-COMING_AND_GOING = "Id=mediastack-update.service"
+# Timers start them every few minutes: whether they run at this very moment says nothing, nor do
+# the containers that a restore drill makes then.
+COMING_AND_GOING = {"Id=mediastack-update.service", "Id=mediastack-backup.service"}
+DRILL = "io.mediastack.drill"
 PASSING_STATE = ("ActiveState=", "SubState=")
 DAEMONS = (
     *("docker.service", "containerd.service", "ssh.service"),
@@ -95,6 +98,7 @@ def containers() -> "dict[str, Any]":
             hashlib.sha256(json.dumps(one["HostConfig"], sort_keys=True).encode()).hexdigest(),
         ]
         for one in json.loads(output("docker", "inspect", *listed))
+        if DRILL not in (one["Config"]["Labels"] or {})
     }
 
 
@@ -111,7 +115,7 @@ def units() -> "dict[str, str]":
 
 def lasting(block: str) -> str:
     lines = block.split("\n")
-    if COMING_AND_GOING not in lines:
+    if COMING_AND_GOING.isdisjoint(lines):
         return block
     return "\n".join(line for line in lines if not line.startswith(PASSING_STATE))
 
