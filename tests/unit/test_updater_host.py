@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import updater_house as house
 from stacks_house import DIGEST
-from updater_host_house import NEW, OLD, Stage, begun, furnish, image, on, step
+from updater_host_house import NEW, OLD, Stage, begun, furnish, on, step
 
 from mediastack import image_lock, intent, journal, plan
 from mediastack.docker_client import DockerError
@@ -26,13 +26,13 @@ OLD_RUNS, NEW_RUNS = f"registry/seerr:1@{DIGEST} running", f"registry/seerr:2@{h
 
 def test_the_way_forward_each_step_done_twice(stage: Stage) -> None:
     tx = begun(stage)
-    assert image(stage) == OLD_RUNS
+    assert stage.status("seerr") == OLD_RUNS
     for name in ("copy", "settle", "switch", "commit"):
         step(stage, tx, name)
         step(stage, tx, name)
         if name == "settle":
-            assert image(stage).endswith("exited") and "seerr" in journal.entries()
-    assert image(stage) == NEW_RUNS
+            assert stage.status("seerr").endswith("exited") and "seerr" in journal.entries()
+    assert stage.status("seerr") == NEW_RUNS
     assert image_lock.read()["seerr"]["digest"] == house.TWO
     assert image_lock.read()["seerr"]["previous"] == OLD
     assert kept.read()["seerr"]["tx"]["id"] == "id1"
@@ -44,11 +44,11 @@ def test_the_way_back_each_step_done_twice(stage: Stage) -> None:
     tx = begun(stage)
     for name in ("settle", "switch"):
         step(stage, tx, name)
-    assert image(stage) == NEW_RUNS
+    assert stage.status("seerr") == NEW_RUNS
     for name in ("back", "restore", "revive"):
         step(stage, tx, name)
         step(stage, tx, name)
-        assert (image(stage) == OLD_RUNS) is (name == "revive")
+        assert (stage.status("seerr") == OLD_RUNS) is (name == "revive")
     entry = image_lock.read()["seerr"]
     assert (entry["image"], entry["digest"]) == ("registry/seerr:1", DIGEST)
     assert "trial" not in entry and "seerr" not in journal.entries()
@@ -60,7 +60,7 @@ def test_before_the_switch_the_old_version_is_given_back(stage: Stage) -> None:
     step(stage, tx, "settle")
     step(stage, tx, "return")
     step(stage, tx, "return")
-    assert image(stage) == OLD_RUNS
+    assert stage.status("seerr") == OLD_RUNS
     assert stage.copied[-1] == "drop" and "seerr" not in journal.entries()
 
 
@@ -73,7 +73,7 @@ def test_what_the_user_stops_stays_stopped_on_either_way(stage: Stage) -> None:
     step(stage, tx, "settle")
     intent.stop(["seerr"], "user")
     step(stage, tx, "return")
-    assert image(stage).endswith("exited")
+    assert stage.status("seerr").endswith("exited")
     intent.clear(["seerr"])
     stage.apply(wait=False)
     step(stage, tx, "settle")
@@ -81,7 +81,7 @@ def test_what_the_user_stops_stays_stopped_on_either_way(stage: Stage) -> None:
     intent.stop(["seerr"], "user")
     for name in ("back", "restore", "revive"):
         step(stage, tx, name)
-    assert image(stage).endswith("exited")
+    assert stage.status("seerr").endswith("exited")
     assert image_lock.read()["seerr"]["digest"] == DIGEST
 
 
@@ -98,7 +98,7 @@ def test_one_that_is_started_again_while_it_is_copied_is_copied_again(stage: Sta
     with pytest.raises(Trouble, match="did not end"):
         step(stage, begun(stage), "settle")
     step(stage, begun(stage), "settle")
-    assert image(stage).endswith("exited")
+    assert stage.status("seerr").endswith("exited")
 
 
 def test_whether_the_new_version_may_have_run(stage: Stage) -> None:
@@ -229,7 +229,7 @@ def test_between_a_deploys_files_nothing_is_stopped(stage: Stage) -> None:
     with pytest.raises(Trouble, match="run the deploy to its end") as raised:
         half.settle(tx)
     assert raised.value.kind == "passing"
-    assert image(stage) == OLD_RUNS
+    assert stage.status("seerr") == OLD_RUNS
 
 
 def test_a_deploy_that_comes_in_between_is_waited_for_and_its_configuration_taken(
@@ -247,4 +247,4 @@ def test_a_deploy_that_comes_in_between_is_waited_for_and_its_configuration_take
     assert raised.value.kind == "passing"
     loaded[0] = stage.config
     here.switch(tx)
-    assert "2" in image(stage) and image(stage) != OLD_RUNS
+    assert "2" in stage.status("seerr") and stage.status("seerr") != OLD_RUNS
