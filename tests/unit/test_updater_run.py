@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from updater_paper import Killed, Paper
+from paper_house import Killed
+from updater_paper import Paper
 
 from mediastack.updater import transaction
 from mediastack.updater.house import Trouble

@@ -6,41 +6,37 @@ import contextlib
 import copy
 from collections.abc import Iterator
 
+import paper_house
+from paper_house import Killed
+
 from mediastack.updater import gate, run, transaction
 from mediastack.updater.house import Trouble
 from mediastack.updater.transaction import Transaction
 
 
-class Killed(BaseException):
-    """The worker dies here."""
-
-
-class Paper:
+class Paper(paper_house.Paper):
     """A house on paper: it notes what is asked of it, and can be told to fail or to kill."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.calls: list[str] = []
-        self.locked = False
         self.troubles: dict[str, list[Trouble]] = {}
         self.well = True
-        self.kill_at = -1
-        self.now = 0.0
         self.journal: Transaction | None = None
         self.stages: list[str] = []
         self.refused: list[str] = []
         self.running = "old"
         self.config = "old"
         self.copied: str | None = None
-        self.lines = 0
         self.rows = 0
         self.copied_rows = -1
         self.stopped_by_user = False
 
-    def line(self) -> None:
-        """A point at which a kill is possible."""
-        self.lines += 1
-        if self.lines == self.kill_at:
-            raise Killed
+    def fail(self, name: str) -> None:
+        """As it was told to, once for each trouble."""
+        for trouble in self.troubles.get(name, [])[:1]:
+            self.troubles[name].pop(0)
+            raise trouble
 
     def act(self, name: str, needs_lock: bool) -> None:
         self.line()
@@ -48,9 +44,7 @@ class Paper:
         assert self.journal is not None
         assert self.journal["step"] in (name, "return"), "acted before it was written down"
         self.calls.append(name)
-        for trouble in self.troubles.get(name, [])[:1]:
-            self.troubles[name].pop(0)
-            raise trouble
+        self.fail(name)
 
     def pull(self, tx: Transaction) -> None:
         self.act("pull", False)
@@ -74,9 +68,7 @@ class Paper:
         self.line()
 
     def switched(self, tx: Transaction) -> bool:
-        for trouble in self.troubles.get("switched", [])[:1]:
-            self.troubles["switched"].pop(0)
-            raise trouble
+        self.fail("switched")
         return self.running == "new"
 
     def look(self, tx: Transaction) -> gate.Seen:
@@ -136,19 +128,9 @@ class Paper:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        for trouble in self.troubles.get("lock", [])[:1]:
-            self.troubles["lock"].pop(0)
-            raise trouble
-        assert not self.locked
-        self.locked = True
-        try:
+        self.fail("lock")
+        with super().lock():
             yield
-        finally:
-            self.locked = False
-
-    def sleep(self, seconds: float) -> None:
-        assert not self.locked, "nobody sleeps with the lock"
-        self.now += seconds
 
     def drive(self) -> Transaction:
         """Drive what the journal holds, again after each kill, to its end."""
