@@ -12,6 +12,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from mediastack import (
@@ -19,13 +20,12 @@ from mediastack import (
     clock,
     disk_guard_look,
     disk_guard_step,
-    ledger,
-    notify,
     portsync_host,
     portsync_look,
+    tell,
     torrent_tries,
 )
-from mediastack.disk_guard_step import Action, State
+from mediastack.disk_guard_step import State
 from mediastack.docker_client import Docker
 from mediastack.torrents import Torrents
 
@@ -39,7 +39,7 @@ class Host:
     """The real house."""
 
     def __init__(self, config: Mapping[str, Any], docker: Docker) -> None:
-        self._paths = paths = config["paths"]
+        paths = config["paths"]
         vpn = config["vpn"]
         self._torrents = Torrents(
             vpn.get("torrent_url", ""),
@@ -52,6 +52,9 @@ class Host:
         self.torrents = self._torrents.torrents
         self.stop = self._torrents.stop
         self.start = self._torrents.start
+        # One try, if all programs of ours together have one left.
+        self.login = partial(torrent_tries.attempt, paths, FILE, self._torrents.login)
+        self.tell = partial(tell.carry_out, ACTOR, SUBJECT)
         self._state_file = os.path.join(paths["state"], FILE)
         self._spare_file = os.path.join(paths["runtime"], f"spare-{FILE}")
         self._report_file = report_file(paths)
@@ -66,25 +69,6 @@ class Host:
             return "", ""
         facts = self._watch.facts(None)
         return facts["torrent"], facts["password"]
-
-    def login(self) -> str:
-        """One try, if all programs of ours together have one left."""
-        return torrent_tries.attempt(self._paths, FILE, self._torrents.login)
-
-    def tell(self, action: Action) -> None:
-        """Into the spool, or into the ledger."""
-        if action["do"] == "tell":
-            title = action["title"]
-            priority = action["priority"]
-            notify.send(SUBJECT, title, action["message"], priority=priority, key=title)
-            return
-        ledger.append(
-            ACTOR,
-            action["subject"],
-            action["outcome"],
-            cause=action["cause"],
-            details=action["details"],
-        )
 
     def load(self) -> State:
         """Return the newest state that was saved, without another boot's moments."""

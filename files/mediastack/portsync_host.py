@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from mediastack import atomic, clock, ledger, notify, portsync_look, torrent_tries
+from mediastack import atomic, clock, portsync_look, tell, torrent_tries
 from mediastack.gluetun_client import Gluetun
-from mediastack.portsync_step import Action, State
+from mediastack.portsync_step import State
 from mediastack.qbittorrent_client import QBittorrent
 
 ACTOR = "portsync"
@@ -37,32 +38,14 @@ class Host:
         self.preferences = self._client.preferences
         self.change = self._client.change
         self.facts = watch.facts
-        self._paths = config["paths"]
+        # One try, if all programs of ours together have one left.
+        self.login = partial(torrent_tries.attempt, config["paths"], STATE, self._client.login)
+        self.tell = partial(tell.carry_out, ACTOR, SUBJECT)
         self._state_file = state_file(config["paths"])
         self._report_file = report_file(config["paths"])
         self._shown: dict[str, Any] = {}
         self._shown_at = 0.0
         self._since = clock.timestamp()
-
-    def login(self) -> str:
-        """One try, if all programs of ours together have one left."""
-        return torrent_tries.attempt(self._paths, STATE, self._client.login)
-
-    def tell(self, action: Action) -> None:
-        """Into the spool, or into the ledger."""
-        if action["do"] == "tell":
-            title = action["title"]
-            priority = action["priority"]
-            notify.send(SUBJECT, title, action["message"], priority=priority, key=title)
-            return
-        ledger.append(
-            ACTOR,
-            SUBJECT,
-            action["outcome"],
-            cause=action["cause"],
-            duration_seconds=action["duration_seconds"],
-            details=action["details"],
-        )
 
     def save(self, state: State) -> None:
         """Replace portsync.json."""

@@ -7,59 +7,32 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stacks_house import DIGEST, House
-from stacks_house import furnish as furnish_stacks
+import transaction_house
+from stacks_house import DIGEST
 
-from mediastack import journal, lock
+from mediastack import lock
 from mediastack.restore import host, inflight, places, run, swap, transaction
 
 TWO = "sha256:" + "2" * 64
 ID = "20270101-000000-aa"
 
 
-class Stage(House):
-    """stacks_house, and what a restore asks besides. `looks_at`: {service: inode of the tree that
-    its container had the name of when it was started}."""
+class Stage(transaction_house.Stage):
+    """Each service has an old config. `looks_at`: {service: inode of the tree that its container
+    had the name of when it was started}."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
-        self.config["paths"]["config"] = f"{root}/config"
         self.config["updates"] = {"stable_seconds": 1, "deadline_seconds": 20}
         for name, entry in self.config["services"].items():
             entry |= {"config": f"{root}/config/{name}", "uid": os.getuid(), "gid": os.getgid()}
-        self.calls: list[str] = []
+            made_tree(root / "config" / name, "old")
         self.looks_at: dict[str, int | None] = {}
-        self.sneaky = 0
-
-    def containers(self, label: str, services: Any = None) -> list[dict[str, Any]]:
-        if services is None:
-            return super().containers(label)
-        return [self.document(one) for one in self.docker.containers if one["service"] in services]
-
-    def document(self, one: dict[str, Any]) -> dict[str, Any]:
-        state = {"Status": one["status"], "StartedAt": one["started_at"]}
-        state["Health"] = {"Status": one["health"], "Log": [{"End": str(self.now)}]}
-        return {
-            "Id": one["id"], "Name": one["name"], "State": state,
-            "Config": {"Image": one["image"], "Labels": {}},
-        }  # fmt: skip
-
-    def inspect(self, name: str) -> dict[str, Any] | None:
-        if name == "autoheal":
-            return super().inspect(name)
-        found = self.docker.get(name)
-        return self.document(found) if found else None
 
     def stop(self, name: str, grace: int) -> None:
-        found = next(one for one in self.docker.containers if one["id"] == name)
-        assert found["service"] in journal.entries(), "stopped before it was written down"
         holder = lock.holder()
         assert holder is not None and holder["actor"] == "restore"
-        self.calls.append(f"stop {found['service']}")
-        found.update(status="exited", netns=None)
-        if self.sneaky:
-            self.sneaky -= 1
-            found.update(status="running", started_at=f"again {self.sneaky}")
+        super().stop(name, grace)
 
     def start(self, name: str) -> None:
         super().start(name)
@@ -76,16 +49,6 @@ class Stage(House):
         up = found is not None and found["status"] == "running"
         return up and self.looks_at.get(service) != swap.identity(live)
 
-    def start_never(self, name: str) -> None:
-        self.calls.append("never")
-
-    def tag(self, image: str, repository: str, tag: str) -> None:
-        self.calls.append(f"tag {repository}:{tag}")
-
-    def status(self, service: str) -> str:
-        found = self.docker.get(service)
-        return f"{found['image']} {found['status']}" if found else ""
-
     def tree(self, service: str) -> str:
         """Which of the trees is in place."""
         path = Path(self.config["services"][service]["config"])
@@ -93,24 +56,12 @@ class Stage(House):
 
 
 def furnish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    """Everything runs; each service has an old config."""
-    made: Any = furnish_stacks(tmp_path, monkeypatch, Stage)
-    observe = made.observe
-
-    def observed(*arguments: Any, **options: Any) -> dict[str, Any]:
-        return {**observe(*arguments, **options), "held": inflight.held()}
-
-    monkeypatch.setattr("mediastack.observe.observe", observed)
+    """Everything runs on the old configs."""
+    made = transaction_house.furnish(tmp_path, monkeypatch, Stage, inflight.held)
     monkeypatch.setattr("mediastack.restore.containers.sees_another", made.sees_another)
     monkeypatch.setattr("time.sleep", made.sleep)
     for service in made.config["services"]:
-        made_tree(tmp_path / "config" / service, "old")
-    made.local |= set(made.config["services"])
-    made.apply()
-    for service in made.config["services"]:
         made.looks_at[service] = swap.identity(made.config["services"][service]["config"])
-    made.composed.clear()
-    made.calls.clear()
     return made
 
 

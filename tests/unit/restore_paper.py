@@ -10,6 +10,9 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
+import paper_house
+from paper_house import Killed
+
 from mediastack.restore import run, transaction
 from mediastack.restore.transaction import Transaction
 from mediastack.updater import gate
@@ -19,15 +22,12 @@ OWNER = "gluetun"
 DEPENDENTS = ("sonarr", "radarr")
 
 
-class Killed(BaseException):
-    """The process dies here."""
-
-
-class Paper:
+class Paper(paper_house.Paper):
     """`live`, `staged`: {service: "old" | "new" | ""}; `image`: what the lock wants; `runs`: None
-    or (config, image) of what runs. `kill_at`: the so many-th line kills."""
+    or (config, image) of what runs."""
 
     def __init__(self, journal: dict[str, Transaction]) -> None:
+        super().__init__()
         self.journal = copy.deepcopy(journal)
         self.live = {name: "old" if tx["old"] is not None else "" for name, tx in journal.items()}
         self.staged = dict.fromkeys(journal, "new")
@@ -43,17 +43,12 @@ class Paper:
         self.sick: set[str] = set()
         self.troubles: list[tuple[str, str, str]] = []
         self.told: list[tuple[str, str]] = []
-        self.locked = False
         self.busy = 0
-        self.lines, self.kill_at = 0, -1
-        self.now = 0.0
 
     def line(self) -> None:
         """A point at which a kill is possible; and everybody may look."""
         self.check()
-        self.lines += 1
-        if self.lines == self.kill_at:
-            raise Killed
+        super().line()
 
     def check(self) -> None:
         for name, tx in self.journal.items():
@@ -180,16 +175,8 @@ class Paper:
         if self.busy:
             self.busy -= 1
             raise Trouble("passing", "somebody else has the lock")
-        assert not self.locked
-        self.locked = True
-        try:
+        with super().lock():
             yield
-        finally:
-            self.locked = False
-
-    def sleep(self, seconds: float) -> None:
-        assert not self.locked, "nobody sleeps with the lock"
-        self.now += seconds
 
     def others_pass(self) -> None:
         """What keeper and monitor do after a kill: they start what is wanted and not held."""

@@ -7,101 +7,18 @@ from typing import Any
 
 import pytest
 import updater_house as house
-from stacks_house import DIGEST, House, furnish
+from stacks_house import DIGEST
+from updater_host_house import NEW, OLD, Stage, begun, furnish, on, step
 
-from mediastack import image_lock, intent, journal, lock, plan
+from mediastack import image_lock, intent, journal, plan
 from mediastack.docker_client import DockerError
-from mediastack.updater import containers, copies, host, inflight, kept, refused, transaction
+from mediastack.updater import containers, host, kept, refused
 from mediastack.updater.house import Trouble
-
-OLD = {"image": "registry/seerr:1", "digest": DIGEST}
-NEW = {"image": "registry/seerr:2", "digest": house.TWO}
-
-
-class Stage(House):
-    """stacks_house with what the updater asks besides."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
-        self.config["paths"]["config"] = f"{root}/config"
-        self.calls: list[str] = []
-        self.copied: list[str] = []
-        self.sneaky = 0
-
-    def containers(self, label: str, services: Any = None) -> list[dict[str, Any]]:
-        if services is None:
-            return super().containers(label)
-        return [self.document(one) for one in self.docker.containers if one["service"] in services]
-
-    def document(self, one: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "Id": one["id"],
-            "Name": one["name"],
-            "Config": {"Image": one["image"], "Labels": {}},
-            "State": {"Status": one["status"], "StartedAt": one["started_at"]},
-        }
-
-    def inspect(self, name: str) -> dict[str, Any] | None:
-        if name == "autoheal":
-            return super().inspect(name)
-        found = self.docker.get(name)
-        return self.document(found) if found else None
-
-    def stop(self, name: str, grace: int) -> None:
-        found = next(one for one in self.docker.containers if one["id"] == name)
-        assert found["service"] in journal.entries(), "stopped before it was written down"
-        self.calls.append(f"stop {found['service']}")
-        found.update(status="exited", netns=None)
-        if self.sneaky:
-            self.sneaky -= 1
-            found.update(status="running", started_at=f"again {self.sneaky}")
-
-    def start_never(self, name: str) -> None:
-        self.calls.append("never")
-
-    def tag(self, image: str, repository: str, tag: str) -> None:
-        self.calls.append(f"tag {repository}:{tag}")
 
 
 @pytest.fixture
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    made: Any = furnish(tmp_path, monkeypatch, Stage)
-    observe = made.observe
-
-    def observed(*arguments: Any, **options: Any) -> dict[str, Any]:
-        return {**observe(*arguments, **options), "held": inflight.held()}
-
-    monkeypatch.setattr("mediastack.observe.observe", observed)
-    made.local |= set(made.config["services"])
-    made.apply()
-    for step in ("begin", "finish", "restore", "drop"):
-        monkeypatch.setattr(copies, step, lambda *_, name=step: made.copied.append(name))
-    monkeypatch.setattr(copies, "is_whole", lambda *_: True)
-    made.composed.clear()
-    made.trials.clear()
-    return made
-
-
-def begun(stage: Stage, service: str = "seerr", **changes: Any) -> transaction.Transaction:
-    old = {**OLD, "image": f"registry/{service}:1"}
-    new = {**NEW, "image": f"registry/{service}:2"}
-    return house.a_transaction(service=service, old=old, new=new, **changes)
-
-
-def on(stage: Stage) -> host.Host:
-    engine: Any = stage
-    return host.Host(lambda: stage.config, engine)
-
-
-def image(stage: Stage, service: str = "seerr") -> str:
-    found = stage.docker.get(service)
-    return f"{found['image']} {found['status']}" if found else ""
-
-
-def step(stage: Stage, tx: transaction.Transaction, name: str) -> None:
-    inflight.write({**tx, "step": name})
-    with lock.hold("updater", "test", wait_seconds=0):
-        getattr(on(stage), {"return": "give_back"}.get(name, name))({**tx, "step": name})
+    return furnish(tmp_path, monkeypatch)
 
 
 OLD_RUNS, NEW_RUNS = f"registry/seerr:1@{DIGEST} running", f"registry/seerr:2@{house.TWO} running"
@@ -109,13 +26,13 @@ OLD_RUNS, NEW_RUNS = f"registry/seerr:1@{DIGEST} running", f"registry/seerr:2@{h
 
 def test_the_way_forward_each_step_done_twice(stage: Stage) -> None:
     tx = begun(stage)
-    assert image(stage) == OLD_RUNS
+    assert stage.status("seerr") == OLD_RUNS
     for name in ("copy", "settle", "switch", "commit"):
         step(stage, tx, name)
         step(stage, tx, name)
         if name == "settle":
-            assert image(stage).endswith("exited") and "seerr" in journal.entries()
-    assert image(stage) == NEW_RUNS
+            assert stage.status("seerr").endswith("exited") and "seerr" in journal.entries()
+    assert stage.status("seerr") == NEW_RUNS
     assert image_lock.read()["seerr"]["digest"] == house.TWO
     assert image_lock.read()["seerr"]["previous"] == OLD
     assert kept.read()["seerr"]["tx"]["id"] == "id1"
@@ -127,11 +44,11 @@ def test_the_way_back_each_step_done_twice(stage: Stage) -> None:
     tx = begun(stage)
     for name in ("settle", "switch"):
         step(stage, tx, name)
-    assert image(stage) == NEW_RUNS
+    assert stage.status("seerr") == NEW_RUNS
     for name in ("back", "restore", "revive"):
         step(stage, tx, name)
         step(stage, tx, name)
-        assert (image(stage) == OLD_RUNS) is (name == "revive")
+        assert (stage.status("seerr") == OLD_RUNS) is (name == "revive")
     entry = image_lock.read()["seerr"]
     assert (entry["image"], entry["digest"]) == ("registry/seerr:1", DIGEST)
     assert "trial" not in entry and "seerr" not in journal.entries()
@@ -143,7 +60,7 @@ def test_before_the_switch_the_old_version_is_given_back(stage: Stage) -> None:
     step(stage, tx, "settle")
     step(stage, tx, "return")
     step(stage, tx, "return")
-    assert image(stage) == OLD_RUNS
+    assert stage.status("seerr") == OLD_RUNS
     assert stage.copied[-1] == "drop" and "seerr" not in journal.entries()
 
 
@@ -156,7 +73,7 @@ def test_what_the_user_stops_stays_stopped_on_either_way(stage: Stage) -> None:
     step(stage, tx, "settle")
     intent.stop(["seerr"], "user")
     step(stage, tx, "return")
-    assert image(stage).endswith("exited")
+    assert stage.status("seerr").endswith("exited")
     intent.clear(["seerr"])
     stage.apply(wait=False)
     step(stage, tx, "settle")
@@ -164,7 +81,7 @@ def test_what_the_user_stops_stays_stopped_on_either_way(stage: Stage) -> None:
     intent.stop(["seerr"], "user")
     for name in ("back", "restore", "revive"):
         step(stage, tx, name)
-    assert image(stage).endswith("exited")
+    assert stage.status("seerr").endswith("exited")
     assert image_lock.read()["seerr"]["digest"] == DIGEST
 
 
@@ -181,7 +98,7 @@ def test_one_that_is_started_again_while_it_is_copied_is_copied_again(stage: Sta
     with pytest.raises(Trouble, match="did not end"):
         step(stage, begun(stage), "settle")
     step(stage, begun(stage), "settle")
-    assert image(stage).endswith("exited")
+    assert stage.status("seerr").endswith("exited")
 
 
 def test_whether_the_new_version_may_have_run(stage: Stage) -> None:
@@ -312,7 +229,7 @@ def test_between_a_deploys_files_nothing_is_stopped(stage: Stage) -> None:
     with pytest.raises(Trouble, match="run the deploy to its end") as raised:
         half.settle(tx)
     assert raised.value.kind == "passing"
-    assert image(stage) == OLD_RUNS
+    assert stage.status("seerr") == OLD_RUNS
 
 
 def test_a_deploy_that_comes_in_between_is_waited_for_and_its_configuration_taken(
@@ -330,4 +247,4 @@ def test_a_deploy_that_comes_in_between_is_waited_for_and_its_configuration_take
     assert raised.value.kind == "passing"
     loaded[0] = stage.config
     here.switch(tx)
-    assert "2" in image(stage) and image(stage) != OLD_RUNS
+    assert "2" in stage.status("seerr") and stage.status("seerr") != OLD_RUNS

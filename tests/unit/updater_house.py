@@ -1,4 +1,4 @@
-"""A house for tests of the updater: its state below tmp_path, a Docker on paper, a config."""
+"""A house for tests of the updater: state, config, a Docker on paper, and what a pass meets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ import pytest
 from mediastack import image_lock
 from mediastack.docker_client import DockerError, NotReachable
 from mediastack.docker_images import NoSuchImage
-from mediastack.updater import transaction
+from mediastack.updater import (
+    inflight,
+    preconditions,
+    rollback_verb,
+    tags,
+    transaction,
+    update_verb,
+    worker,
+    wud,
+)
 
 ONE, TWO, THREE = ("sha256:" + digit * 64 for digit in "123")
 SEERR = "ghcr.io/x/seerr"
@@ -116,6 +125,56 @@ class Images:
 
     def forget_image(self, reference: str) -> None:
         self.gone.append(reference)
+
+
+class Stage:
+    """The world of a pass: what WUD and the registry say, and which transactions were driven."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+        self.docker = Images()
+        self.docker.registry = {
+            f"{SEERR}:v1.0.0": ONE,
+            f"{SEERR}:v1.0.1": TWO,
+            f"{SEERR}:v2.0.0": THREE,
+        }
+        self.wud: dict[str, set[str]] | None = {}
+        self.listed: list[str] = []
+        self.driven: list[tuple[str, str, str]] = []
+        self.end = "done"
+        self.refusal = ""
+
+    def once(self) -> int:
+        engine: Any = self.docker
+        return worker.once(lambda: self.config, engine)
+
+    def drive(self, tx: transaction.Transaction, *_: Any, **tools: Any) -> transaction.Transaction:
+        assert inflight.read() is not None, "begun before it was written down"
+        with tools["lock"]():
+            pass
+        for step in ("copy", self.end):
+            tx = {**tx, "step": step}
+            tools["write"](tx)
+        self.driven.append((tx["service"], tx["new"]["image"].rpartition(":")[2], tx["asked_by"]))
+        return tx
+
+
+def a_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """In place of What's Up Docker, the registry, Docker and the host's configuration."""
+    made = Stage(furnish(tmp_path, monkeypatch))
+    locked()
+    monkeypatch.setattr(wud, "tags", lambda *_: made.wud)
+    monkeypatch.setattr(tags, "of", lambda *_: made.listed)
+    monkeypatch.setattr(worker.run, "drive", made.drive)
+    monkeypatch.setattr(preconditions, "refusal", lambda *_, **__: made.refusal)
+    monkeypatch.setattr(worker.healing, "wake", lambda *_: False)
+    monkeypatch.setattr(worker.observe, "observe", lambda *_: {})
+    monkeypatch.setattr(worker, "start_unit", lambda: None)
+    for verb in (update_verb, rollback_verb):
+        monkeypatch.setattr(verb, "DockerImages", lambda: made.docker)
+        monkeypatch.setattr(verb.configuration, "load", lambda *_: made.config)
+        monkeypatch.setattr(verb.signal, "signal", lambda *_: None)
+    return made
 
 
 AWAY = NotReachable("Docker is away")

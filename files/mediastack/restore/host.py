@@ -12,12 +12,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mediastack import config as configuration
 from mediastack import image_lock, intent, plan
 from mediastack.docker_engine import ImageEngine
 from mediastack.restore import containers, images, places, swap, tell, transaction
 from mediastack.restore.transaction import Transaction
 from mediastack.updater import gate, look, settings
+from mediastack.updater.configured import Configured
 from mediastack.updater.house import Trouble
 
 # A restore that is not to migrate anything is well soon; it was, when it was backed up.
@@ -26,23 +26,15 @@ STABLE_SECONDS = 10.0
 SWAPS = 3
 
 
-class Host:
-    """One host. `load` gives its configuration as it is now: a deploy may come in between."""
+class Host(Configured):
+    """One host."""
 
     def __init__(
         self, load: Callable[[], dict[str, Any]], docker: ImageEngine, identity: str
     ) -> None:
-        self._load = load
+        super().__init__(load)
         self.docker = docker
         self.identity = identity
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The configuration as it is now. Raise Trouble."""
-        try:
-            return self._load()
-        except configuration.ConfigError as error:
-            raise Trouble("passing", str(error)) from error
 
     def stop(self, tx: Transaction) -> None:
         """Stop it, unless it could not be started again."""

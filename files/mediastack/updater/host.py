@@ -10,7 +10,6 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from mediastack import config as configuration
 from mediastack import image_lock, lock, plan, stacks, vpn_trial
 from mediastack.docker_client import DockerError, NotReachable
 from mediastack.docker_engine import ImageEngine
@@ -25,6 +24,7 @@ from mediastack.updater import (
     settings,
     tell,
 )
+from mediastack.updater.configured import Configured
 from mediastack.updater.house import Trouble
 from mediastack.updater.transaction import BACKWARD, Transaction
 
@@ -33,21 +33,12 @@ ACTOR = "updater"
 SETTLES = 3
 
 
-class Host:
-    """One host. `load` gives its configuration as it is now: a deploy may come in between, and
-    containers made from an older one would not be what is wanted, or could not be made at all."""
+class Host(Configured):
+    """One host."""
 
     def __init__(self, load: Callable[[], dict[str, Any]], docker: ImageEngine) -> None:
-        self._load = load
+        super().__init__(load)
         self.docker = docker
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The configuration as it is now. Raise Trouble."""
-        try:
-            return self._load()
-        except configuration.ConfigError as error:
-            raise Trouble("passing", str(error)) from error
 
     def pull(self, tx: Transaction) -> None:
         """Have the new image whole and verified."""
