@@ -1,10 +1,11 @@
-"""A house for tests of the disk guard: disks, torrents, and a diary of what was asked of it."""
+"""A house for tests of the disk guard: disks, torrents, steps, a diary of what was asked of it."""
 
 from __future__ import annotations
 
 import copy
 from typing import Any
 
+from mediastack import disk_guard_step as steps
 from mediastack.qbittorrent_client import LoginNeeded, TorrentError
 
 GIB = 1024**3
@@ -34,6 +35,37 @@ def observed(*disks: Any, torrents: Any = None, **more: Any) -> Any:
         "trouble": "",
         **more,
     }
+
+
+LOW, BETWEEN, ROOM = disk(10), disk(25), disk(500)
+
+
+def step(
+    state: Any, *disks: Any, torrents: Any = None, now: float = 100.0, **more: Any
+) -> tuple[list[Any], Any]:
+    return steps.step(observed(*disks, torrents=torrents, **more), state, now, pausing=True)
+
+
+def titles(actions: list[Any]) -> list[str]:
+    return [one["title"].partition(":")[0] for one in actions if one["do"] == "tell"]
+
+
+def do(state: Any, actions: list[Any], said: str = "ok") -> Any:
+    for one in actions:
+        if one["do"] in ("stop", "start"):
+            state = steps.acknowledge(state, one, said)
+    return state
+
+
+def paused(*torrents: Any) -> Any:
+    """The state after a pause of these, all done."""
+    _, state = step(steps.initial_state(), LOW)
+    actions, state = step(state, LOW, torrents=list(torrents))
+    state = do(state, actions)
+    gone = [{**one, "kind": "stopped"} if one["kind"] == "down" else one for one in torrents]
+    _, state = step(state, LOW, torrents=gone)
+    assert state["phase"] == "paused"
+    return state
 
 
 class FakeHouse:

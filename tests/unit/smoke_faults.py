@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from tests.unit.smoke_house import found
+from tests.unit.smoke_house_containers import found
 
 Observed = dict[str, Any]
 SENTINEL = "/data/.mediastack-sentinel"

@@ -16,7 +16,7 @@ from tests.unit.smoke_faults import (
     setting,
     without,
 )
-from tests.unit.smoke_house import found
+from tests.unit.smoke_house_containers import found
 
 
 def told(name: str, line: str) -> Callable[[Observed], None]:

@@ -13,7 +13,7 @@ from tests.smoke import (
 from tests.smoke import (
     expect_traffic as T,
 )
-from tests.unit import smoke_house
+from tests.unit import smoke_house_containers
 from tests.unit.smoke_faults import (
     Fault,
     Observed,
@@ -81,7 +81,7 @@ FAULTS = (
     Fault(
         N.zone,
         ("seerr",),
-        of_process("plex", "netns", smoke_house.namespace_of("seerr")),
+        of_process("plex", "netns", smoke_house_containers.namespace_of("seerr")),
         "shares its network namespace with plex",
     ),
     Fault(N.published, ("seerr",), of("seerr", {}, "NetworkSettings", "Ports"), "does not publish"),

@@ -1,53 +1,36 @@
-"""adopt.survey, newer, tell and the verb's words: what would change, and what forbids it."""
+"""adopt.survey and tell: what would change, and what forbids it."""
 
 from __future__ import annotations
 
 import os
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import adopt_house as house
 import pytest
+from adopt_survey_house import furnish, on_paper, source
 from test_adopt_copy import everything
 
-from mediastack import observe, plan
-from mediastack.adopt import containers, copy, in_use, newer, survey, tell, verb
-from mediastack.adopt.house import DIRECTORY, Refusal, Source
-from mediastack.backup import run_lock
+from mediastack import plan
+from mediastack.adopt import copy, in_use, survey, tell
+from mediastack.adopt.house import Refusal, Source
 from mediastack.restore import inflight as restores
 from mediastack.updater import inflight
-from mediastack.updater import run_lock as updates
 
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.setattr(copy, "LEAST_FREE_BYTES", 0)
-    monkeypatch.setattr(plan, "owner_is_up", lambda *_: True)
-    monkeypatch.setattr(in_use, "of", lambda paths, proc="/proc": set())
-    return house.furnish(tmp_path, monkeypatch)
+    return furnish(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def docker(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> house.PaperDocker:
-    made = house.PaperDocker(config)
-
-    def seen(*_: Any, **__: Any) -> Any:
-        return {"containers": [{"service": name, "name": name, "status": state}
-                               for name, state in made.states.items()]}  # fmt: skip
-
-    monkeypatch.setattr(observe, "observe", seen)
-    return made
+    return on_paper(config, monkeypatch)
 
 
 @pytest.fixture
 def top(tmp_path: Path) -> Path:
     return house.theirs(tmp_path)
-
-
-def source(top: Path, service: str, **changes: Any) -> Source:
-    mounts = {house.PLACES[service]: str(top / service), **changes.pop("mounts", {})}
-    return Source(service, str(top / service), house.a_container(service, mounts=mounts, **changes))
 
 
 def refused(config: dict[str, Any], docker: Any, *sources: Source) -> str:
@@ -183,44 +166,6 @@ def test_everything_that_is_wrong_is_said_at_once(
     assert "sonarr: /none is no directory" in said and "bazarr: config.yaml has no" in said
 
 
-def test_a_database_ahead_of_ours_is_newer(config: dict[str, Any], docker: Any, top: Path) -> None:
-    ours = Path(config["services"]["sonarr"]["config"], "sonarr.db")
-    house.a_database(ours, version=217)
-    for version, newer_one in ((216, False), (217, False), (218, True)):
-        connection = sqlite3.connect(top / "sonarr" / "sonarr.db")
-        connection.execute("UPDATE VersionInfo SET Version = ?", (version,))
-        connection.commit()
-        connection.close()
-        why = newer.problem(config, docker, source(top, "sonarr"), ["sonarr.db"])
-        assert bool(why) == newer_one
-    assert "VersionInfo 218, ours 217" in why and "stack-manage.sh update sonarr" in why
-
-
-@pytest.mark.parametrize(
-    ("theirs", "ours", "is_newer"),
-    [
-        ("4.0.21", "4.0.20", True),
-        ("4.0.20.2979-ls316", "4.0.20", False),
-        ("4.0.21.2979-ls316", "4.0.20", True),
-        ("v3.6.0", "3.5.9", True),
-        ("latest", "4.0.20", False),
-        ("4.0.19", "latest", False),
-        ("develop", "v1", False),
-        ("10.2.0", "9.9.9", True),
-    ],
-)
-def test_versions_are_compared_as_far_as_both_go(theirs: str, ours: str, is_newer: bool) -> None:
-    assert newer.is_later(theirs, ours) == is_newer
-
-
-def test_images_tell_where_databases_do_not(config: dict[str, Any], docker: Any, top: Path) -> None:
-    one = source(top, "seerr", image="x/seerr:4.1.0")
-    assert "version 4.1.0, ours 4.0.20" in newer.problem(config, docker, one, ["db/db.sqlite3"])
-    # What the image says of itself counts before its tag.
-    docker.labels[config["services"]["seerr"]["image"]] = {containers.VERSION: "4.2.0"}
-    assert newer.problem(config, docker, one, ["db/db.sqlite3"]) == ""
-
-
 def test_a_key_from_their_environment_is_taken(
     config: dict[str, Any], docker: Any, top: Path
 ) -> None:
@@ -229,85 +174,8 @@ def test_a_key_from_their_environment_is_taken(
     assert made["config.xml"].key == "e" * 32
 
 
-class Theirs(house.PaperDocker):
-    def __init__(self, config: dict[str, Any], top: Path) -> None:
-        super().__init__(config)
-        self.top = top
-
-    def all(self) -> list[dict[str, Any]]:
-        return [{
-            "Name": "/tv",
-            "Config": {"Image": "linuxserver/sonarr:latest", "Labels": {}, "Env": []},
-            "Mounts": [{"Type": "bind", "Source": str(self.top / "sonarr"),
-                        "Destination": "/config"}],
-            "State": {"Status": "exited"},
-        }]  # fmt: skip
-
-
-@pytest.fixture
-def theirs(
-    config: dict[str, Any], docker: Any, top: Path, monkeypatch: pytest.MonkeyPatch
-) -> Theirs:
-    made = Theirs(config, top)
-    monkeypatch.setattr(containers, "Theirs", lambda: made)
-    monkeypatch.setattr(verb.configuration, "load", lambda path=None: config)
-    return made
-
-
-def test_a_dry_run_tells_and_changes_nothing(
-    config: dict[str, Any], theirs: Theirs, top: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = everything(top), everything(Path(config["paths"]["config"]))
-    assert verb.main(["--dry-run"]) == 0
-    assert (everything(top), everything(Path(config["paths"]["config"]))) == before
-    assert "dry run: nothing was changed" in capsys.readouterr().out
-    assert not Path(config["paths"]["config"], DIRECTORY).exists()
-
-
-def test_without_a_yes_nothing_is_done(
-    config: dict[str, Any], theirs: Theirs, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert verb.main([]) == verb.USAGE
-    assert "say --yes to go on" in capsys.readouterr().err
-    assert theirs.done == []
-
-
-def test_while_a_backup_is_at_work_it_is_refused(
-    theirs: Theirs, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with run_lock.hold() as is_ours:
-        assert is_ours and verb.main(["--dry-run"]) == 1
-    assert "a backup, a restore or another adoption is at work" in capsys.readouterr().err
-
-
-def test_while_the_updater_is_at_work_it_is_refused(
-    theirs: Theirs, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with updates.hold() as is_ours:
-        assert is_ours and verb.main(["--yes"]) == 1
-    assert "an update" in capsys.readouterr().err and theirs.done == []
-
-
 def test_a_restore_that_was_begun_comes_first(
     config: dict[str, Any], docker: Any, top: Path
 ) -> None:
     restores.write({"schema": 1, "phase": "apply", "services": {}})
     assert "stack-manage.sh restore --resume" in refused(config, docker, source(top, "seerr"))
-
-
-def test_a_refusal_is_a_line_for_each_reason_and_exit_code_1(
-    theirs: Theirs, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert verb.main(["--service", "one", "--service", "two", "--yes"]) == 1
-    said = capsys.readouterr().err.splitlines()
-    assert [line.split(":")[:2] for line in said] == [
-        ["mediastack adopt", " one"],
-        ["mediastack adopt", " two"],
-    ]
-
-
-@pytest.mark.parametrize("words", [["--container", "sonarr"], ["--directory", "=x"], ["more"]])
-def test_wrong_usage_is_exit_code_2(theirs: Theirs, words: list[str]) -> None:
-    with pytest.raises(SystemExit) as raised:
-        verb.main(words)
-    assert raised.value.code == verb.USAGE

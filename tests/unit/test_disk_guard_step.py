@@ -5,20 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from disk_guard_house import FakeHouse, disk, observed, torrent
+from disk_guard_house import BETWEEN, LOW, ROOM, do, observed, paused, step, titles, torrent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediastack import disk_guard, disk_guard_words
 from mediastack import disk_guard_step as steps
-
-LOW, BETWEEN, ROOM = disk(10), disk(25), disk(500)
-
-
-def step(
-    state: Any, *disks: Any, torrents: Any = None, now: float = 100.0, **more: Any
-) -> tuple[list[Any], Any]:
-    return steps.step(observed(*disks, torrents=torrents, **more), state, now, pausing=True)
 
 
 def acts(actions: list[Any]) -> list[Any]:
@@ -27,28 +18,6 @@ def acts(actions: list[Any]) -> list[Any]:
         for one in actions
         if one["do"] in ("stop", "start")
     ]
-
-
-def titles(actions: list[Any]) -> list[str]:
-    return [one["title"].partition(":")[0] for one in actions if one["do"] == "tell"]
-
-
-def do(state: Any, actions: list[Any], said: str = "ok") -> Any:
-    for one in actions:
-        if one["do"] in ("stop", "start"):
-            state = steps.acknowledge(state, one, said)
-    return state
-
-
-def paused(*torrents: Any) -> Any:
-    """The state after a pause of these, all done."""
-    _, state = step(steps.initial_state(), LOW)
-    actions, state = step(state, LOW, torrents=list(torrents))
-    state = do(state, actions)
-    gone = [{**one, "kind": "stopped"} if one["kind"] == "down" else one for one in torrents]
-    _, state = step(state, LOW, torrents=gone)
-    assert state["phase"] == "paused"
-    return state
 
 
 def test_with_room_qbittorrent_is_not_even_asked() -> None:
@@ -63,18 +32,6 @@ def test_what_downloads_is_listed_and_stopped_and_nothing_else_is() -> None:
     assert acts(actions) == [("stop", "a")]
     assert set(state["stopped"]) == {"a"} and state["stopped"]["a"]["asked"]
     assert not do(state, actions)["stopped"]["a"]["asked"]
-
-
-def test_it_is_told_when_it_is_done_with_how_many_and_until_when() -> None:
-    _, state = step(steps.initial_state(), LOW)
-    actions, state = step(state, LOW, torrents=[torrent("a"), torrent("b")])
-    assert titles(actions) == []
-    actions, state = step(do(state, actions), LOW, torrents=[torrent("a", "stopped")])
-    assert titles(actions) == ["Downloads are paused"]
-    text = actions[0]["message"]
-    assert "10.0 GiB of 1000.0 GiB" in text and "2 torrents" in text and "30.0 GiB" in text
-    assert (actions[1]["outcome"], actions[1]["details"]) == ("downloads paused", {"torrents": 2})
-    assert titles(step(state, LOW, torrents=[])[0]) == []
 
 
 def test_what_is_added_or_started_during_a_pause_is_stopped_as_well() -> None:
@@ -152,22 +109,6 @@ def test_a_torrent_that_is_missing_is_waited_for_and_given_up_after_an_hour() ->
     assert acts(actions) == [("start", "a")]
 
 
-def test_what_its_user_deleted_to_make_room_is_told_and_no_trouble() -> None:
-    house = FakeHouse(torrent("a"), torrent("b"))
-    house.free = 10.0
-    guard = disk_guard.Guard(house, steps.initial_state(), pausing=True)  # type: ignore[arg-type]
-    guard.make_pass()
-    del house.items["b"]
-    house.free = 50.0
-    guard.make_pass()
-    assert house.report["phase"] == "open" and house.report["stopped"] == 0
-    _, state = step(paused(torrent("a"), torrent("b"), torrent("c")), ROOM)
-    there = [torrent("a", "up"), torrent("b", "other")]
-    told = [one for one in step(state, ROOM, torrents=there)[0] if one["do"] == "tell"][0]
-    assert "Not there any more: 1 torrent." in told["message"]
-    assert "Checked, moved or without files: 1 torrent." in told["message"]
-
-
 def test_another_torrent_of_the_same_hash_is_not_ours() -> None:
     state = paused(torrent("a"))
     actions, state = step(state, ROOM, torrents=[torrent("a", "stopped", added_on=2)])
@@ -191,28 +132,6 @@ def test_low_again_in_the_middle_of_resuming_stops_everything_again() -> None:
     assert not any(one["starting"] for one in state["stopped"].values())
 
 
-def test_a_pause_that_nobody_was_told_of_ends_without_a_word() -> None:
-    _, state = step(steps.initial_state(), LOW)
-    actions, state = step(state, LOW, torrents=[torrent("a")])
-    state = do(state, actions)
-    actions, state = step(state, ROOM, torrents=[torrent("a", "stopped")])
-    actions, state = step(do(state, actions), ROOM, torrents=[torrent("a")])
-    assert titles(actions) == [] and state["phase"] == "open"
-    assert [one["outcome"] for one in actions] == ["downloads resumed"]
-
-
-def test_a_pause_in_the_middle_of_resuming_is_told_as_little_as_the_end_that_never_came() -> None:
-    state = paused(torrent("a"))
-    actions, state = step(state, ROOM, torrents=None, asked=True)
-    assert titles(actions) == []
-    _, state = step(state, LOW, torrents=[torrent("a", "stopped")])
-    actions, state = step(state, LOW, torrents=[torrent("a", "stopped")])
-    assert titles(actions) == [] and state["phase"] == "paused"
-    actions, state = step(state, ROOM, torrents=[torrent("a", "stopped")])
-    actions, state = step(do(state, actions), ROOM, torrents=[torrent("a")])
-    assert titles(actions) == ["Downloads go on"]
-
-
 def test_switched_off_it_gives_back_what_it_took() -> None:
     state = paused(torrent("a"))
     seen = observed(LOW, torrents=[torrent("a", "stopped")])
@@ -228,30 +147,6 @@ def test_another_boot_keeps_the_list_and_no_moments() -> None:
     assert after["since"] == 3.0 and after["silent"] is None
     assert steps.of_this_boot(after, "other", 9.0) == after
     assert steps.of_this_boot({}, "", 0.0) == steps.initial_state()
-
-
-def deaf(seen: Any, phase: str, after: float, **more: Any) -> list[str]:
-    state = {**steps.initial_state(), "phase": phase, "since": 100.0, "cause": ["/data"]}
-    known = {"torrents": None, "asked": True, "trouble": "away", **more}
-    _, state = step(state, seen, now=100.0, **known)
-    first, state = step(state, seen, now=100.0 + after, **known)
-    again, _ = step(state, seen, now=100.0 + 2 * after, **known)
-    assert not first or titles(again) == []
-    return titles(first)
-
-
-def test_what_cannot_be_done_for_a_minute_is_told_once() -> None:
-    assert deaf(LOW, "pausing", 59.0) == []
-    assert deaf(LOW, "pausing", 60.0) == ["Downloads cannot be paused, and nearly full"]
-    assert deaf(ROOM, "resuming", 60.0) == ["Downloads cannot be resumed"]
-    assert deaf(LOW, "paused", 599.0) == []
-    assert deaf(LOW, "paused", 600.0) == ["Are downloads still paused?"]
-
-
-def test_a_client_that_does_not_run_is_no_trouble_but_the_disk_is() -> None:
-    assert deaf(LOW, "pausing", 60.0, started="") == ["Nearly full"]
-    assert deaf(ROOM, "resuming", 3600.0, started="") == []
-    assert deaf(LOW, "paused", 3600.0, started="") == []
 
 
 def test_a_refused_password_is_named_and_tried_no_further() -> None:
@@ -306,22 +201,3 @@ def test_only_what_was_stopped_by_it_is_ever_started_whatever_it_sees_and_hears(
         if not killed:
             state = do(state, actions, said)
         asked &= set(state["stopped"])
-
-
-@pytest.mark.parametrize(
-    ("report", "line"),
-    [
-        ({}, ""),
-        ({"phase": "open", "stopped": 0, "error": "asleep"}, ""),
-        (
-            {"phase": "pausing", "stopped": 0},
-            "downloads: paused for want of room, no torrents stopped",
-        ),
-        (
-            {"phase": "open", "stopped": 1, "error": "no answer"},
-            "downloads: paused for want of room, 1 torrent stopped (no answer)",
-        ),
-    ],
-)
-def test_status_has_a_line_while_downloads_are_paused(report: dict[str, Any], line: str) -> None:
-    assert disk_guard_words.line(report) == line

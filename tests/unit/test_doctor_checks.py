@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import doctor_faults_containers
+import doctor_faults_host
+import doctor_faults_wall
 import doctor_house as house
 import pytest
-from doctor_faults import FAULTS, SECRETS, Fault, no_container
+from doctor_faults import SECRETS, Fault, no_container
 
 from mediastack import doctor
+
+FAULTS = [
+    *doctor_faults_host.FAULTS,
+    *doctor_faults_containers.FAULTS,
+    *doctor_faults_wall.FAULTS,
+]
 
 
 def failed(config: dict[str, Any], facts: dict[str, Any]) -> list[doctor.Finding]:

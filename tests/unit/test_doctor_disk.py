@@ -1,4 +1,4 @@
-"""What the doctor reads of the disk guard; what it says of that is in doctor_faults."""
+"""What the doctor reads of the disk guard; what it says of that is in doctor_faults_host."""
 
 from __future__ import annotations
 
