@@ -43,6 +43,22 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         print(f"\n{report.nodeid} failed:\n{report.longreprtext}", file=sys.stderr, flush=True)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What each check printed at its end: the figures of this run."""
+    reports = [one for several in terminalreporter.stats.values() for one in several]
+    closing = [
+        text
+        for report in reports
+        if getattr(report, "when", "") == "call"
+        for name, text in report.user_properties
+        if name == "closing"
+    ]
+    if closing:
+        terminalreporter.section("closing lines of the checks")
+        for line in closing:
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def references() -> dict[str, str]:
     """Stand-in key -> its image on the outer engine."""
