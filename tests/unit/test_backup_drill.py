@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import repository_house
 import restic_house
 from restic_house import needs_restic
 
@@ -234,7 +235,7 @@ def test_a_container_that_docker_was_still_making_is_swept_without_its_directory
 
 @needs_restic
 def test_without_any_backup_it_fails_and_says_how_to_make_one(house: House) -> None:
-    restic_house.ran(house.found, "init")
+    repository_house.place(house.found.target.repository)
     assert house.run() == 1
     assert "fix: stack-manage.sh backup" in report.read()["drill"]["error"]
 

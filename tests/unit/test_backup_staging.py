@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import repository_house
 import staging_house as house
 
 from mediastack.backup import contents, databases, mirror, staging
@@ -229,14 +230,15 @@ def as_restic_reads(found: staging.Staged) -> list[str]:
     if shutil.which("restic") is None:
         pytest.skip("needs restic")
     directory = Path(found.paths[-1]).parent.parent.parent / "repository"
+    repository_house.place(directory)
     environment = {
         "PATH": os.environ["PATH"],
         "RESTIC_REPOSITORY": str(directory),
-        "RESTIC_PASSWORD": "a",
+        "RESTIC_PASSWORD": repository_house.PASSWORD,
         "RESTIC_CACHE_DIR": f"{directory}.cache",
     }
     apart = [f"--exclude={pattern}" for pattern in found.excludes]
-    for arguments in (["init"], ["backup", *apart, *found.paths], ["ls", "latest"]):
+    for arguments in (["backup", *apart, *found.paths], ["ls", "latest"]):
         done = subprocess.run(
             ["restic", "-q", *arguments],
             env=environment,
