@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import ctypes
-import functools
 import json
 import os
 import shutil
@@ -16,6 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import repository_house
+from repository_house import PASSWORD
 
 from mediastack import notify
 from mediastack.backup import contents, repository, restic, settings
@@ -24,7 +24,6 @@ from mediastack.backup.staging import Staged
 from mediastack.docker_engine import Engine
 
 needs_restic = pytest.mark.skipif(shutil.which("restic") is None, reason="no restic here")
-PASSWORD = "a password of its own"  # noqa: S105 - of a test's repository
 HOST = "here"
 CLONE_NEWNS = 0x00020000
 NOT_ALLOWED = 77
@@ -72,21 +71,9 @@ def furnish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **backup: Any) -> d
 
 
 def placed(config: dict[str, Any]) -> dict[str, Any]:
-    """Put an empty repository into the house: a copy, as making one takes restic a while."""
-    shutil.copytree(_empty(), local(config).repository)
+    """Put an empty repository into the house."""
+    repository_house.place(local(config).repository)
     return config
-
-
-@functools.lru_cache(maxsize=1)
-def _empty() -> str:
-    directory = tempfile.mkdtemp(prefix="backup-house-")
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    path = f"{directory}/restic"
-    environment = {**os.environ, "RESTIC_PASSWORD": PASSWORD, "RESTIC_REPOSITORY": path}
-    subprocess.run(
-        ["restic", "--no-cache", "init"], env=environment, check=True, capture_output=True
-    )
-    return path
 
 
 def local(config: dict[str, Any]) -> Target:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import repository_house
 
 from mediastack.backup import databases
 from mediastack.backup.settings import Target
@@ -89,7 +90,7 @@ def furnish(tmp_path: Path) -> House:
 def a_target(root: Path) -> Target:
     """A repository with a password of its own."""
     password = root / "password"
-    password.write_text("secret")
+    password.write_text(repository_house.PASSWORD)
     return Target("local", str(root / "repository"), str(password), str(root / "none"))
 
 
@@ -98,7 +99,7 @@ def saved(house: House) -> House:
     stage = Path(house.manifest["paths"]["stage"])
     (stage / "manifest.json").write_text(json.dumps(house.manifest))
     if not Path(house.target.repository).exists():
-        ran(house, "init")
+        repository_house.place(house.target.repository)
     config = house.root / "config"
     ran(house, "backup", "--tag", "mediastack", "--host", "here", str(config / "sonarr"),
         str(config / "qbittorrent"), str(stage), str(house.root / "etc/secrets"),

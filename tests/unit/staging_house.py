@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from mediastack.backup import contents, staging
 from mediastack.docker_client import LABEL, DockerError
 
 DAY = 24 * 3600.0
@@ -118,3 +119,23 @@ class Containers:
         if self.unstartable:
             raise DockerError("cannot join network of a non running container")
         self.status[name] = "running"
+
+
+DOCKER: Any = Containers()
+
+
+def root(config: dict[str, Any], name: str) -> Path:
+    return Path(config["services"][name]["config"])
+
+
+def staged(config: dict[str, Any], service: str, relative: str) -> Path:
+    return Path(contents.stage(config)) / "databases" / service / relative
+
+
+def without_stop(config: Any, docker: Any, service: str, work: Callable[[], None]) -> float:
+    work()
+    return 1.5
+
+
+def prepare(config: dict[str, Any]) -> staging.Staged:
+    return staging.prepare(config, DOCKER, stop=without_stop)

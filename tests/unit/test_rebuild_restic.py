@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 import restic_house
 import tomli_w
+from repository_house import PASSWORD
 from restic_house import needs_restic, tree
 
 from mediastack.backup import databases
@@ -79,7 +80,7 @@ def bare(burnt: restic_house.House, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "secret_files": [],
         "files": [],
     }
-    order = {"config": config, "repository": burnt.target.repository, "password": "secret"}
+    order = {"config": config, "repository": burnt.target.repository, "password": PASSWORD}
     return Bare(tmp_path, order)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import repository_house
 import restic_house
 import restore_house
 from restic_house import needs_restic, tree
@@ -46,11 +47,12 @@ def test_what_was_saved_is_there_again_to_the_last_attribute(
     (staged / "manifest.json").write_text(json.dumps(made))
     saved, saved_plex = tree(seerr), tree(tmp_path / "config/plex")
     (tmp_path / "etc/secrets/backup").mkdir(parents=True)
-    (tmp_path / "etc/secrets/backup/repository_password").write_text("secret")
+    password = tmp_path / "etc/secrets/backup/repository_password"
+    password.write_text(repository_house.PASSWORD)
     monkeypatch.setattr("mediastack.backup.restic.CACHE", str(tmp_path / "cache"))
     house = restic_house.House(tmp_path, restic_house.a_target(tmp_path), {}, "")
     house = house._replace(target=house.target._replace(repository=f"{tmp_path}/backups/restic"))
-    restic_house.ran(house, "init")
+    repository_house.place(house.target.repository)
     restic_house.ran(
         house, "backup", "--tag", "mediastack", "--host", "here", "--exclude", f"{seerr}/app.db",
         str(seerr), str(tmp_path / "config/plex"), str(staged),
