@@ -136,33 +136,18 @@ def restart(world: World, oracle: Oracle) -> None:
 
 def wrong_answers(world: World, oracle: Oracle) -> None:
     """It answers with HTML, an error, half of it, or not at all."""
-    world.server.mode = world.random.choice(WRONG)
-
-    def end() -> None:
-        world.server.mode = ""
-
-    world.at(world.lasts(world.random.uniform(0.3, 40.0)), end)
+    _answers(world, world.random.choice(WRONG), world.random.uniform(0.3, 40.0))
 
 
 def tunnel(world: World, oracle: Oracle) -> None:
     """The VPN restarts: nobody answers at its address for a moment."""
-    world.server.mode = "refused"
-
-    def end() -> None:
-        world.server.mode = ""
-
-    world.at(world.lasts(world.random.uniform(1.0, 15.0)), end)
+    _answers(world, "refused", world.random.uniform(1.0, 15.0))
 
 
 def password(world: World, oracle: Oracle) -> None:
     """It is rotated: first in qBittorrent, then our file; sessions end."""
-    server = world.server
-    server.password, server.session = f"p{next(world.counter)}", 0
-
-    def file() -> None:
-        server.password_file, server.written = server.password, next(world.counter)
-
-    world.at(world.lasts(world.random.uniform(0.0, 1.5)), file)
+    rotated = _rotates(world)
+    world.at(world.lasts(world.random.uniform(0.0, 1.5)), rotated)
 
 
 def killed(world: World, oracle: Oracle) -> None:
@@ -187,24 +172,39 @@ def clock_set(world: World, oracle: Oracle) -> None:
 
 def long_away(world: World, oracle: Oracle) -> None:
     """qBittorrent hangs for a quarter of an hour."""
-    world.server.mode = "hangs"
+    _answers(world, "hangs", world.random.uniform(650.0, 1000.0))
+
+
+def _answers(world: World, mode: str, seconds: float) -> None:
+    """qBittorrent answers so for a while."""
+    world.server.mode = mode
 
     def end() -> None:
         world.server.mode = ""
 
-    world.at(world.lasts(world.random.uniform(650.0, 1000.0)), end)
+    world.at(world.lasts(seconds), end)
 
 
 def wrong_password(world: World, oracle: Oracle) -> None:
     """Ours is wrong for long, and a restart brings a right one."""
-    server = world.server
-    server.password, server.session = f"p{next(world.counter)}", 0
+    rotated = _rotates(world)
 
     def mend() -> None:
-        server.password_file, server.written = server.password, next(world.counter)
+        rotated()
         restart(world, oracle)
 
     world.at(world.lasts(world.random.uniform(100.0, 140.0)), mend)
+
+
+def _rotates(world: World) -> Callable[[], None]:
+    """qBittorrent has a new password; return what writes it into our file."""
+    server = world.server
+    server.password, server.session = f"p{next(world.counter)}", 0
+
+    def written() -> None:
+        server.password_file, server.written = server.password, next(world.counter)
+
+    return written
 
 
 MISHAPS: tuple[Mishap, ...] = (
