@@ -24,7 +24,17 @@ NAME = "secrets"
 BUDGET_SECONDS = 120.0
 MADE_SECONDS = 180.0
 CONFIG = "/srv/mediastack/config"
-BACKUPS = "/srv/mediastack/backups/restic"
+BACKUPS, BACKUP_REPORT = "/srv/mediastack/backups/restic", "/var/lib/mediastack/backup.json"
+# Or the next backup would, rightly, not make a repository anew where there was one.
+FORGET_TARGETS = f"""
+import json, os
+if os.path.exists({BACKUP_REPORT!r}):
+    with open({BACKUP_REPORT!r}, "r+") as stream:
+        found = json.load(stream)
+        stream.seek(0)
+        stream.truncate()
+        json.dump({{**found, "targets": {{}}}}, stream)
+"""
 TALKATIVE = ("-vvv", "--debug", "--diff")
 FULL_LEVELS = (("-v",), ("-vv",), ("-vvv",), ("-vvv", "--debug"), ("-vvv", "--debug-all"))
 # Secrets, the apps' own state, and the copies of that from before updates.
@@ -139,6 +149,7 @@ def _wipe(context: Context) -> str:
         " docker ps -aq | xargs -r docker rm -f >/dev/null;"
         f" rm -rf {canaries.DIRECTORY} {BACKUPS}; find {CONFIG} -mindepth 2 -delete",
     )
+    box.run(context.box, "python3 -", stdin=FORGET_TARGETS)
     dry = box.deploy(context.box, "--dry", *TALKATIVE, as_json=False)
     context.control("the dry run's announcement", "absent" in dry.output)
     return dry.output
