@@ -24,17 +24,9 @@ NAME = "secrets"
 BUDGET_SECONDS = 120.0
 MADE_SECONDS = 180.0
 CONFIG = "/srv/mediastack/config"
-BACKUPS, BACKUP_REPORT = "/srv/mediastack/backups/restic", "/var/lib/mediastack/backup.json"
-# Or the next backup would, rightly, not make a repository anew where there was one.
-FORGET_TARGETS = f"""
-import json, os
-if os.path.exists({BACKUP_REPORT!r}):
-    with open({BACKUP_REPORT!r}, "r+") as stream:
-        found = json.load(stream)
-        stream.seek(0)
-        stream.truncate()
-        json.dump({{**found, "targets": {{}}}}, stream)
-"""
+BACKUPS = "/srv/mediastack/backups/restic"
+# What doctor says of a repository that is gone.
+BACKUPS_AGAIN = f"test -e {BACKUPS} || /opt/mediastack/bin/mediastack backup init local"
 TALKATIVE = ("-vvv", "--debug", "--diff")
 FULL_LEVELS = (("-v",), ("-vv",), ("-vvv",), ("-vvv", "--debug"), ("-vvv", "--debug-all"))
 # Secrets, the apps' own state, and the copies of that from before updates.
@@ -61,8 +53,15 @@ COMMANDS = (
     *(f"stack-manage.sh {verb}" for verb in ("status", "status --json", "doctor", "history")),
 )
 
-settle = ground.settle
 prepare = ground.prepare
+
+
+def settle(context: Context) -> None:
+    """The common ground again, with a repository of the new password."""
+    if context.box is not None:
+        with contextlib.suppress(CheckError):
+            box.run(context.box, BACKUPS_AGAIN)
+    ground.settle(context)
 
 
 def made(context: Context) -> None:
@@ -149,7 +148,6 @@ def _wipe(context: Context) -> str:
         " docker ps -aq | xargs -r docker rm -f >/dev/null;"
         f" rm -rf {canaries.DIRECTORY} {BACKUPS}; find {CONFIG} -mindepth 2 -delete",
     )
-    box.run(context.box, "python3 -", stdin=FORGET_TARGETS)
     dry = box.deploy(context.box, "--dry", *TALKATIVE, as_json=False)
     context.control("the dry run's announcement", "absent" in dry.output)
     return dry.output
