@@ -107,17 +107,18 @@ def test_what_is_written_again_at_the_same_time_and_size_is_copied_again(
     assert (Path(copies.path(config, TX)) / "settings.json").read_text() == "new"
 
 
+@pytest.mark.parametrize("time_kept", [0, 1])
 def test_what_keeps_its_old_time_is_copied_again_also_after_a_copy_that_was_whole(
-    config: dict[str, Any],
+    config: dict[str, Any], time_kept: int
 ) -> None:
     settings = seerr(config) / "settings.json"
-    os.utime(settings, (1, 1))
+    os.utime(settings, (time_kept, time_kept))
     copies.begin(config, TX)
     for text in ("new", "odd"):
         rewritten(settings, text)
         copies.finish(config, TX, LIFE)
         copied = Path(copies.path(config, TX)) / "settings.json"
-        assert (copied.read_text(), copied.stat().st_mtime) == (text, 1)
+        assert (copied.read_text(), copied.stat().st_mtime) == (text, time_kept)
 
 
 def test_what_has_not_changed_since_is_not_copied_again(config: dict[str, Any]) -> None:

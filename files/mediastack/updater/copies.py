@@ -32,7 +32,8 @@ VANISHED = 24
 # running service was begun gets this time in the copy and is copied again in any case: a program
 # may write other content of the same size and set the time back (ctime nobody can set).
 CLOCK_SECONDS = 2.0
-NEVER = (0, 0)
+# In 1930, and not at a whole second: archives leave files of the epoch itself.
+NEVER = (-1_234_567_890_123_456_789,) * 2
 # Room that a copy must leave: the service has to go on writing.
 LEAST_FREE_BYTES = 256 * 1024**2
 SECONDS = 6 * 3600
