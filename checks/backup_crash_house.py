@@ -79,7 +79,9 @@ def prepare(context: Context) -> None:
     if done.failed:
         raise CheckError(f"the deploy with quick health checks failed: {done.failed}")
     runtime.wait_until_well(context.box, WELL_SECONDS)
-    context.resources.enter_context(without_timer(context))
+    # Nobody backs up or goes on with a restore by himself.
+    context.resources.enter_context(runtime.without_timer(context.box, TIMER))
+    box.run(context.box, "systemctl stop mediastack-backup.service")
 
 
 @contextlib.contextmanager
@@ -100,16 +102,6 @@ def with_quick_health(source: Path) -> Iterator[Path]:
             tables[name] = {**tables.get(name, {}), **change}
         file.write_text(tomli_w.dumps(found), encoding="utf-8")
         yield sources
-
-
-@contextlib.contextmanager
-def without_timer(context: Context) -> Iterator[None]:
-    """Nobody backs up or goes on with a restore by himself."""
-    box.run(context.box, f"systemctl stop {TIMER} mediastack-backup.service")
-    try:
-        yield
-    finally:
-        box.run(context.box, f"systemctl start {TIMER}", check=False)
 
 
 def run(context: Context, *words: str, kill_at: int = 0, delay: float = 0.0) -> Run:

@@ -73,7 +73,7 @@ def updated(context: Context, by: int, *, good: bool = True) -> Version:
     lock = house.state(context, OWN)["lock"]
     old = Version(lock["image"], lock["digest"])
     ailment = {} if good else BAD
-    with house.without_timer(context):
+    with house.by_nobody_else(context):
         new = house.publish(OWN, house.bumped(OWN.tag, by), **ailment)
         context.resources.callback(house.withdraw, new)
         played = play(context, OWN, Scenario(good), (old, new), {})

@@ -6,8 +6,9 @@ inside/containers.py. Nothing here trusts the host's own programs.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -129,3 +130,13 @@ def wait_until_well(host: Host, seconds: float, services: Iterable[str] | None =
             return str(error)
 
     return wait_until("every service healthy and in its namespace", missing, seconds)
+
+
+@contextlib.contextmanager
+def without_timer(host: Host, timer: str) -> Iterator[None]:
+    """What a timer begins by itself is not begun meanwhile. (After a boot the timer is back.)"""
+    box.run(host, f"systemctl stop {timer}")
+    try:
+        yield
+    finally:
+        box.run(host, f"systemctl start {timer}", check=False)

@@ -122,7 +122,7 @@ class Line:
             if not scenario.good:
                 tag = house.bumped(self.subject.tag, BAD_NUMBER)
             with (
-                house.without_timer(self.context),
+                house.by_nobody_else(self.context),
                 house.served(self.subject, tag, **ailment) as new,
             ):
                 sides = (self.present, new)

@@ -33,11 +33,11 @@ def play(context: Context) -> None:
     subject = house.of_catalog(runtime.services()[OWNER])
     present = locked(context, subject)
     tag = house.bumped(subject.tag, GOOD_NUMBER)
-    with house.without_timer(context), house.served(subject, tag) as new:
+    with house.by_nobody_else(context), house.served(subject, tag) as new:
         one(context, subject, (present, new), Scenario(True), cascades=1)
         present = locked(context, subject)
     tag = house.bumped(subject.tag, BAD_NUMBER)
-    with house.without_timer(context), house.served(subject, tag, **BAD) as bad:
+    with house.by_nobody_else(context), house.served(subject, tag, **BAD) as bad:
         blows = (Blow("gate", "unit", 0.5),) if not context.full else ()
         one(context, subject, (present, bad), Scenario(False, blows), cascades=None)
     house.forget_refused(context)

@@ -213,15 +213,12 @@ def wait_until_idle(context: Context) -> None:
 
 
 @contextlib.contextmanager
-def without_timer(context: Context) -> Iterator[None]:
-    """Nobody else begins an update: the timer's ten minutes may be over between the moment at which
-    a version is there and the one at which it is watched. (After a power cut it is back.)"""
-    box.run(context.box, f"systemctl stop {TIMER}")
-    try:
+def by_nobody_else(context: Context) -> Iterator[None]:
+    """The timer's ten minutes may be over between the moment at which a version is there and the
+    one at which it is watched."""
+    with runtime.without_timer(context.box, TIMER):
         wait_until_idle(context)
         yield
-    finally:
-        box.run(context.box, f"systemctl start {TIMER}", check=False)
 
 
 def forget_refused(context: Context) -> None:
