@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 import traceback
@@ -23,7 +22,6 @@ from mediastack.backup.settings import Target
 from mediastack.backup.staging import Staged
 from mediastack.docker_engine import Engine
 
-needs_restic = pytest.mark.skipif(shutil.which("restic") is None, reason="no restic here")
 HOST = "here"
 CLONE_NEWNS = 0x00020000
 NOT_ALLOWED = 77

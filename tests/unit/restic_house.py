@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pytest
 import repository_house
 
 from mediastack.backup import databases
 from mediastack.backup.settings import Target
 
-needs_restic = pytest.mark.skipif(shutil.which("restic") is None, reason="no restic here")
 OLD_TIME = 1_600_000_000_123_456_789
 
 

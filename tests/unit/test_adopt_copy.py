@@ -11,6 +11,7 @@ from typing import Any
 
 import adopt_house as house
 import pytest
+from skips import root_only
 
 from mediastack.adopt import clone, copy, database, in_use, plain, tree
 from mediastack.adopt.house import DIRECTORY, Refusal, Source
@@ -75,7 +76,7 @@ def test_a_copy_is_everything_but_caches_and_logs(config: dict[str, Any], tmp_pa
     assert [stat.S_IMODE(one.stat().st_mode) for one in (target, target.parent)] == [0o700, 0o700]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@root_only
 def test_everything_becomes_the_property_of_our_service(
     config: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ import sys
 import threading
 
 import pytest
+from skips import root_only
 
 from mediastack import atomic
 
@@ -27,7 +28,7 @@ def test_write_makes_the_file_with_content_and_mode_whatever_the_umask(tmp_path)
     assert os.listdir(tmp_path) == ["file"]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@root_only
 def test_write_gives_the_file_its_owner(tmp_path):
     path = tmp_path / "file"
 

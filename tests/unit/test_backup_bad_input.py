@@ -18,13 +18,13 @@ from backup_house import (
     in_mounts,
     local,
     mount,
-    needs_restic,
     placed,
     prepare,
     ran,
     report,
     staged,
 )
+from skips import needs_restic
 
 from mediastack.backup import repository, restic, run, settings
 

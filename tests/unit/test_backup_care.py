@@ -12,11 +12,11 @@ from backup_house import (
     held,
     listening,
     local,
-    needs_restic,
     placed,
     ran,
     report,
 )
+from skips import needs_restic
 
 from mediastack.backup import care, repository_files, restic, snapshots
 from mediastack.backup import report as reports

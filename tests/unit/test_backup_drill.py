@@ -10,7 +10,7 @@ import pytest
 import repository_house
 import restic_house
 from drill_house import House, furnish
-from restic_house import needs_restic
+from skips import needs_restic
 
 from mediastack.backup import drill, report, run_lock
 from mediastack.backup.drill_apps import Answer

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import restic_house
 from drill_house import House, furnish
-from restic_house import needs_restic
+from skips import needs_restic
 
 from mediastack.backup import drill
 

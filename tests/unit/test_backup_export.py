@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from backup_house import furnish, local, needs_restic, placed, ran
+from backup_house import furnish, local, placed, ran
+from skips import needs_restic
 
 from mediastack.backup import contents, export, snapshots
 from mediastack.backup.restic import ResticError

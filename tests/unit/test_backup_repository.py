@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from backup_house import PASSWORD, furnish, local, needs_restic, placed, ran
+from backup_house import PASSWORD, furnish, local, placed, ran
+from skips import needs_restic
 
 from mediastack.backup import repository, repository_files, repository_locks, restic
 from mediastack.backup.restic import ResticError

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from backup_house import furnish, local, needs_restic
+from backup_house import furnish, local
+from skips import needs_restic
 
 from mediastack.backup import restic
 from mediastack.backup.restic import ResticError

@@ -8,9 +8,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from backup_house import furnish, local, needs_restic, placed, ran
+from backup_house import furnish, local, placed, ran
 from hypothesis import given
 from hypothesis import strategies as st
+from skips import needs_restic
 
 from mediastack import clock
 from mediastack.backup import snapshots

@@ -11,13 +11,13 @@ from backup_house import (
     furnish,
     held,
     listening,
-    needs_restic,
     placed,
     prepare,
     ran,
     report,
     staged,
 )
+from skips import needs_restic
 
 from mediastack import ledger
 from mediastack.backup import report as reports

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from backup_house import furnish, held, local, needs_restic, placed, ran, report, staged
+from backup_house import furnish, held, local, placed, ran, report, staged
+from skips import needs_restic
 
 from mediastack.backup import restic, save, settings, snapshots
 from mediastack.backup.restic import ResticError

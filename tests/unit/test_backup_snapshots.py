@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from backup_house import furnish, local, needs_restic, placed, ran
+from backup_house import furnish, local, placed, ran
+from skips import needs_restic
 
 from mediastack import clock
 from mediastack.backup import report, snapshots

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from backup_house import furnish, held, local, needs_restic, placed, ran
+from backup_house import furnish, held, local, placed, ran
+from skips import needs_restic
 
 from mediastack import config as configuration
 from mediastack.backup import report, repository, run, run_lock, scheduled, verb

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -17,13 +16,13 @@ from typing import Any
 
 import pytest
 import staging_house as house
+from skips import needs_restic
 
 from checks import backup_writers, backup_writers_breaks
 from checks.inside import backup_round, chain
 
 CHAIN = chain.__file__
 LIBRARY = Path(__file__).parents[2] / "files"
-needs_restic = pytest.mark.skipif(shutil.which("restic") is None, reason="needs restic")
 
 
 @pytest.fixture

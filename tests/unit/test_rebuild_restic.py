@@ -13,7 +13,8 @@ import pytest
 import restic_house
 import tomli_w
 from repository_house import PASSWORD
-from restic_house import needs_restic, tree
+from restic_house import tree
+from skips import needs_restic
 
 from mediastack.backup import databases
 from mediastack.backup.restic import ResticError

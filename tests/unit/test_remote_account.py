@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from skips import root_only
 
 from remote import account
 
@@ -223,7 +224,7 @@ def test_a_directory_with_another_mode_or_of_another_kind_is_a_difference(
     assert oct(Path("/etc").stat().st_mode & 0o777) == "0o755"
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+@root_only
 def test_what_is_in_the_directory_follows_the_accounts_number_but_no_second_name_does(
     host: Accounts, system: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -251,7 +252,7 @@ def test_every_system_account_is_made_with_the_mode_that_its_directory_has(
     assert found(both) == account.apply(both) == []
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+@root_only
 def test_directories_in_it_follow_the_number_too_and_no_deeper_ones(
     host: Accounts, system: dict[str, Any]
 ) -> None:

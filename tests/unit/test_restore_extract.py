@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 import restic_house
-from restic_house import OLD_TIME, House, needs_restic, ran, tree
+from restic_house import OLD_TIME, House, ran, tree
+from skips import needs_restic
 
 from mediastack.backup.manifest import ManifestError
 from mediastack.backup.restic import ResticError

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from restic_house import OLD_TIME
+from skips import root_only
 
 from mediastack.backup import databases
 from mediastack.restore import compare, lay, listing, owners
@@ -72,7 +73,7 @@ def test_a_database_that_would_land_elsewhere_is_refused(tmp_path: Path, name: s
     assert os.listdir(tmp_path / "outside") == []
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+@root_only
 def test_only_the_services_own_files_get_another_owner(tmp_path: Path) -> None:
     for name, ids in {"a": (1000, 1000), "b": (1000, 0), "c": (0, 0), "d/e": (7, 1000)}.items():
         path = tmp_path / name

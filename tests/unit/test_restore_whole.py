@@ -13,7 +13,8 @@ import pytest
 import repository_house
 import restic_house
 import restore_house
-from restic_house import needs_restic, tree
+from restic_house import tree
+from skips import needs_restic
 
 from mediastack.backup import databases, manifest, repository
 from mediastack.restore import inflight, places, resume, work

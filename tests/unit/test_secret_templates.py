@@ -3,7 +3,8 @@
 import os
 
 import pytest
-from secrets_house import House, mode, root_only
+from secrets_house import House, mode
+from skips import root_only
 
 from mediastack import secret_survey, secrets
 from mediastack.secret_files import SecretError

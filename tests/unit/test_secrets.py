@@ -4,7 +4,8 @@ import os
 import re
 
 import pytest
-from secrets_house import House, mode, root_only
+from secrets_house import House, mode
+from skips import root_only
 
 from mediastack.secret_files import SecretError
 

@@ -10,11 +10,10 @@ import sys
 import time
 
 import pytest
+from skips import root_only
 
 from mediastack import snapshot
 from mediastack.snapshot import SnapshotError
-
-root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 
 
 @pytest.fixture
